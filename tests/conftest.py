@@ -1,0 +1,18 @@
+"""Strict by default: no silent promotion of dtypes or ranks, no random key used twice, warnings are errors."""
+
+import os
+
+# The suite is many small programs: compile them quickly, on the CPU unless the caller says otherwise.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+import jax
+import pytest
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_debug_key_reuse", True)
+
+
+@pytest.fixture
+def key() -> jax.Array:
+    return jax.random.key(0)
