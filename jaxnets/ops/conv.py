@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import jax
 
 from jaxnets.ops import check
-from jaxnets.ops import pad as padding_
 from jaxnets.ops.geometry import Ints, Padding, Window, pads, transpose_window
 from jaxnets.ops.kernels import conv as kernel
+from jaxnets.ops.pad import modes_per_axis, pad
 
 
 def _kernel(op: str, x: jax.Array, w: jax.Array, channels: int, axis: int, groups: int) -> tuple[jax.Array, int]:
@@ -81,9 +81,9 @@ def conv(
     x = check.images(op, x)
     w, groups = _kernel(op, x, w, x.shape[-1], -2, groups)
     rank, size = x.ndim - 2, w.shape[:-2]
-    modes = padding_.modes_per_axis(op, padding_mode, rank)
+    modes = modes_per_axis(op, padding_mode, rank)
     if any(mode != "zeros" for mode in modes):
-        x = padding_.pad(x, pads(padding, x.shape[1:-1], size, stride, dilation, op=op), modes)
+        x = pad(x, pads(padding, x.shape[1:-1], size, stride, dilation, op=op), modes)
         padding = "VALID"
     window = Window.of(op, x.shape[1:-1], size, stride, padding, dilation)
     return _plus_bias(op, kernel.conv(x, w, window, groups), b)

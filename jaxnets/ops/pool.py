@@ -200,8 +200,8 @@ def gem_pool(
     """Generalized-mean pooling: `(mean max(x, eps)^p)^(1/p)` over each window's real elements.
 
     `p=1` is the average, growing `p` tends to the maximum; `p` may be a scalar array that is learned. `eps` is the
-    floor that keeps the power defined. Shapes: (N, *spatial, C) → (N, *out, C), floating point only, in float32 at least.
-    Other arguments and errors are those of `max_pool`. Gradient: to x above `eps`, and to p. Cost: as `lp_pool`.
+    floor that keeps the power defined. Shapes: (N, *spatial, C) → (N, *out, C), floating point only, in float32 at
+    least. Other arguments and errors are those of `max_pool`. Gradient: to x above `eps`, and to p. Cost: as `lp_pool`.
     Radenović, Tolias & Chum, 2018, https://arxiv.org/abs/1711.02512.
 
     >>> import jax.numpy as jnp

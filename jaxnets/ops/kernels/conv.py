@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 from jax import lax
 
-from jaxnets.ops import pad as padding
 from jaxnets.ops.geometry import Window, extent
+from jaxnets.ops.pad import pad
 
 _LETTERS = {1: "W", 2: "HW", 3: "DHW"}
 
@@ -25,7 +25,7 @@ def conv(x: jax.Array, w: jax.Array, window: Window, groups: int) -> jax.Array:
     kept = [(min(low, m), min(high, m)) for (low, high), m in zip(window.pads, most, strict=True)]
     written = [(low - a, high - b) for (low, high), (a, b) in zip(window.pads, kept, strict=True)]
     return lax.conv_general_dilated(
-        padding.pad(x, written),
+        pad(x, written),
         w,
         window_strides=window.stride,
         padding=kept,

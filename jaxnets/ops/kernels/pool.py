@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnets.ops import pad as padding
 from jaxnets.ops.geometry import Window, extent
+from jaxnets.ops.pad import pad
 
 Extremum = Literal["max", "min"]
 
@@ -32,7 +32,7 @@ def window_sum(x: jax.Array, window: Window) -> jax.Array:
         at = axis + 1
         if k <= _MOST_SLICES:
             only = [(low, high) if a == axis else (0, 0) for a in range(window.rank)]
-            padded = padding.pad(x, only)
+            padded = pad(x, only)
             taps = [lax.slice_in_dim(padded, t * d, t * d + (o - 1) * s + 1, stride=s, axis=at) for t in range(k)]
             x = sum(taps[1:], start=taps[0])
         else:  # many taps would be a large program: one window along this axis alone
