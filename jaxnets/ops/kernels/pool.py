@@ -23,32 +23,36 @@ _NOWHERE = np.iinfo(np.int32).max
 def window_sum(x: jax.Array, window: Window) -> jax.Array:
     """Sum over each window, zeros outside: (N, *spatial, C) → (N, *window.out, C), in the dtype of `x`.
 
-    The sum separates: one axis after the other, as a sum of strided slices. Its gradient is pads of slices, which
-    spares `reduce_window`'s, wrong on CPU where a window has size 1 and stride 2 (openxla/xla issue 48714).
+    The sum separates: one axis after the other, whose gradients are pads of slices, which spares `reduce_window`'s,
+    wrong on CPU where a window has size 1 and stride 2 (openxla/xla issue 48714).
     """
     for axis in range(window.rank):
-        k, s, d, o = (v[axis] for v in (window.size, window.stride, window.dilation, window.out))
-        low, high = window.full_pads[axis]
-        at = axis + 1
-        if k <= _MOST_SLICES:
-            only = [(low, high) if a == axis else (0, 0) for a in range(window.rank)]
-            padded = pad(x, only)
-            taps = [lax.slice_in_dim(padded, t * d, t * d + (o - 1) * s + 1, stride=s, axis=at) for t in range(k)]
-            x = sum(taps[1:], start=taps[0])
-        else:  # many taps would be a large program: one window along this axis alone
-            ones = [1] * x.ndim
-            pads = [(0, 0)] * x.ndim
-            pads[at] = (low, (o - 1) * s + extent(k, d) - window.spatial[axis] - low)
-            x = lax.reduce_window(
-                x,
-                np.zeros((), x.dtype),
-                lax.add,
-                (*ones[:at], k, *ones[at + 1 :]),
-                (*ones[:at], s, *ones[at + 1 :]),
-                pads,
-                window_dilation=(*ones[:at], d, *ones[at + 1 :]),
-            )
+        x = _axis_sum(x, window, axis)
     return x
+
+
+def _axis_sum(x: jax.Array, window: Window, axis: int) -> jax.Array:
+    """The windows' sums along one spatial axis."""
+    k, s, d, o = (v[axis] for v in (window.size, window.stride, window.dilation, window.out))
+    low, high = window.full_pads[axis]
+    at = axis + 1
+    if k <= _MOST_SLICES:
+        x = pad(x, [(low, high) if a == axis else (0, 0) for a in range(window.rank)])
+        # Sum at stride 1, then thin out: the backward pass spreads the gradient once instead of once a tap, and the
+        # forward pass is the same, for XLA fuses the slices.
+        reach = (o - 1) * s + 1
+        taps = [lax.slice_in_dim(x, t * d, t * d + reach, axis=at) for t in range(k)]
+        return lax.slice_in_dim(sum(taps[1:], start=taps[0]), 0, reach, stride=s, axis=at)
+
+    # Many taps would be a large program: one window along this axis alone.
+    ones, pads = [1] * x.ndim, [(0, 0)] * x.ndim
+    pads[at] = (low, (o - 1) * s + extent(k, d) - window.spatial[axis] - low)
+
+    def along(value: int) -> list[int]:
+        return [*ones[:at], value, *ones[at + 1 :]]
+
+    zero = np.zeros((), x.dtype)
+    return lax.reduce_window(x, zero, lax.add, along(k), along(s), pads, window_dilation=along(d))
 
 
 def _lowest(dtype: np.dtype, kind: Extremum) -> np.ndarray:
