@@ -1,0 +1,117 @@
+"""The naive definition of every operation, in NumPy: the specification, the oracle and the baseline.
+
+Each function follows its formula, one output position and one window tap after another; only samples and channels are
+computed together. Signatures and meanings are those of `jaxnets.ops`. Start reading with `windows.py`, then `conv.py`.
+Gradients are in `backward/`, from the chain rule; `numeric.py` checks them by finite differences.
+"""
+
+from jaxnets.reference.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
+from jaxnets.reference.average import avg_pool
+from jaxnets.reference.backward import (
+    adaptive_avg_pool_backward,
+    adaptive_max_pool_backward,
+    avg_pool_backward,
+    batch_norm_backward,
+    blur_pool_backward,
+    conv_backward,
+    conv_transpose_backward,
+    dense_backward,
+    depth_to_space_backward,
+    depthwise_conv_backward,
+    fold_backward,
+    fractional_max_pool_backward,
+    gem_pool_backward,
+    gem_pool_backward_p,
+    global_avg_pool_backward,
+    global_max_pool_backward,
+    group_norm_backward,
+    instance_norm_backward,
+    layer_norm_backward,
+    lp_pool_backward,
+    max_pool_backward,
+    max_unpool_backward,
+    min_pool_backward,
+    pad_backward,
+    resize_backward,
+    rms_norm_backward,
+    separable_conv_backward,
+    space_to_depth_backward,
+    unfold_backward,
+)
+from jaxnets.reference.blur import blur_pool
+from jaxnets.reference.conv import conv, depthwise_conv, separable_conv
+from jaxnets.reference.conv_transpose import conv_transpose
+from jaxnets.reference.dense import dense
+from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
+from jaxnets.reference.fractional import fractional_max_pool
+from jaxnets.reference.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from jaxnets.reference.numeric import finite_difference, numerical_gradient
+from jaxnets.reference.padding import pad
+from jaxnets.reference.patches import fold, unfold
+from jaxnets.reference.pixels import depth_to_space, space_to_depth
+from jaxnets.reference.power import gem_pool, lp_pool
+from jaxnets.reference.resize import resize
+from jaxnets.reference.unpool import max_unpool
+
+__all__ = [
+    "adaptive_avg_pool",
+    "adaptive_avg_pool_backward",
+    "adaptive_max_pool",
+    "adaptive_max_pool_backward",
+    "avg_pool",
+    "avg_pool_backward",
+    "batch_norm",
+    "batch_norm_backward",
+    "blur_pool",
+    "blur_pool_backward",
+    "conv",
+    "conv_backward",
+    "conv_transpose",
+    "conv_transpose_backward",
+    "dense",
+    "dense_backward",
+    "depth_to_space",
+    "depth_to_space_backward",
+    "depthwise_conv",
+    "depthwise_conv_backward",
+    "finite_difference",
+    "fold",
+    "fold_backward",
+    "fractional_max_pool",
+    "fractional_max_pool_backward",
+    "gem_pool",
+    "gem_pool_backward",
+    "gem_pool_backward_p",
+    "global_avg_pool",
+    "global_avg_pool_backward",
+    "global_max_pool",
+    "global_max_pool_backward",
+    "group_norm",
+    "group_norm_backward",
+    "instance_norm",
+    "instance_norm_backward",
+    "layer_norm",
+    "layer_norm_backward",
+    "lp_pool",
+    "lp_pool_backward",
+    "max_pool",
+    "max_pool_backward",
+    "max_pool_with_indices",
+    "max_unpool",
+    "max_unpool_backward",
+    "min_pool",
+    "min_pool_backward",
+    "numerical_gradient",
+    "pad",
+    "pad_backward",
+    "resize",
+    "resize_backward",
+    "rms_norm",
+    "rms_norm_backward",
+    "separable_conv",
+    "separable_conv_backward",
+    "space_to_depth",
+    "space_to_depth_backward",
+    "unfold",
+    "unfold_backward",
+]
