@@ -1,0 +1,11 @@
+"""Pictures worth looking at. Each function takes arrays and returns a `matplotlib.figure.Figure`; `save` writes it."""
+
+from jaxnets.viz.confusion_matrix import confusion
+from jaxnets.viz.filter_bank import filters
+from jaxnets.viz.learning import learning_curves
+from jaxnets.viz.maps import feature_maps
+from jaxnets.viz.mistakes import misread
+from jaxnets.viz.overlay import overlay_curves
+from jaxnets.viz.saving import save
+
+__all__ = ["confusion", "feature_maps", "filters", "learning_curves", "misread", "overlay_curves", "save"]
