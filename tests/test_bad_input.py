@@ -108,6 +108,7 @@ LAYERS = {
     "momentum out of range": (lambda: jn.batch_norm(momentum=2.0), ValueError, "momentum.*2.0"),
     "misspelt keyword of a layer": (lambda: jn.conv(8, 3, dilatoin=2), TypeError, "dilatoin"),
     "misspelt mode": (lambda: jn.flatten().apply({}, {}, X, trian=True), TypeError, "trian"),
+    "unknown padding of a layer": (lambda: jn.max_pool(2, padding="HALF"), ValueError, "unknown padding 'HALF'"),
     "empty serial": (lambda: jn.serial(), ValueError, "serial: no layers"),
     "a number for a layer": (lambda: jn.serial(jn.flatten(), 3), TypeError, "layer '1' is 3"),
 }
@@ -121,7 +122,6 @@ PLACED = {
     "rank": (lambda: place(jn.conv(6, 3), jnp.ones((2, 4))), ValueError, r"\(2, 4\)"),
     "size of another rank": (lambda: place(jn.conv(6, (3, 3, 3))), ValueError, "3 numbers, but x has 2"),
     "window too large": (lambda: place(jn.max_pool(9)), ValueError, "reaches 9.*has 8"),
-    "unknown padding": (lambda: place(jn.max_pool(2, padding="HALF")), ValueError, "'HALF'"),
     "missing key": (lambda: place(jn.dropout(0.5), train=True), ValueError, "dropout: key is None.*jax.random.key"),
     "one value per channel": (
         lambda: place(jn.batch_norm(), jnp.ones((1, 1, 1, 4)), train=True),
