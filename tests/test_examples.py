@@ -30,7 +30,7 @@ def nearest_mean():
 
 def test_digits_beats_the_nearest_class_mean(nearest_mean):
     digits = example("digits")
-    found = digits.main(digits.Config(epochs=6, channels=(16, 32), hidden=32))
+    found = digits.main(digits.Config(epochs=6, batch_size=32))
     assert found["test_accuracy"] > nearest_mean + 0.03
 
 
