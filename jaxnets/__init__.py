@@ -1,10 +1,81 @@
 """Functional deep learning on JAX: layers are pure functions, parameters are plain nested dicts."""
 
-from jaxnets import ops, tree
+from jaxnets import data, losses, metrics, models, ops, reference, train, tree, viz
 from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
+from jaxnets.layers import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    batch_norm,
+    blur_pool,
+    conv,
+    conv_transpose,
+    dense,
+    depthwise_conv,
+    drop_path,
+    dropout,
+    embed,
+    flatten,
+    fractional_max_pool,
+    gem_pool,
+    global_avg_pool,
+    global_max_pool,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    lp_pool,
+    max_pool,
+    min_pool,
+    rms_norm,
+    separable_conv,
+)
 from jaxnets.summary import summary
 
 __version__ = "0.1.0"
 
-__all__ = ["Layer", "collect", "lift", "ops", "parallel", "pure", "remat", "repeat", "serial", "summary", "tree"]
+__all__ = [
+    "Layer",
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "avg_pool",
+    "batch_norm",
+    "blur_pool",
+    "collect",
+    "conv",
+    "conv_transpose",
+    "data",
+    "dense",
+    "depthwise_conv",
+    "drop_path",
+    "dropout",
+    "embed",
+    "flatten",
+    "fractional_max_pool",
+    "gem_pool",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "lift",
+    "losses",
+    "lp_pool",
+    "max_pool",
+    "metrics",
+    "min_pool",
+    "models",
+    "ops",
+    "parallel",
+    "pure",
+    "reference",
+    "remat",
+    "repeat",
+    "rms_norm",
+    "separable_conv",
+    "serial",
+    "summary",
+    "train",
+    "tree",
+    "viz",
+]

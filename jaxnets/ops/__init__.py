@@ -1,20 +1,48 @@
 """Arrays in, arrays out: every operation as a pure function of (N, *spatial, C), with 1, 2 or 3 spatial axes."""
 
 from jaxnets.ops import geometry
+from jaxnets.ops.adaptive import adaptive_avg_pool, adaptive_max_pool
+from jaxnets.ops.blur import blur_pool
 from jaxnets.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
+from jaxnets.ops.dense import dense
+from jaxnets.ops.fractional import fractional_max_pool
+from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
+from jaxnets.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.ops.pad import pad
+from jaxnets.ops.patches import depth_to_space, fold, space_to_depth, unfold
 from jaxnets.ops.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.ops.resize import resize
+from jaxnets.ops.unpool import max_pool_with_indices, max_unpool
 
 __all__ = [
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
     "avg_pool",
+    "batch_norm",
+    "blur_pool",
     "conv",
     "conv_transpose",
+    "dense",
+    "depth_to_space",
     "depthwise_conv",
+    "fold",
+    "fractional_max_pool",
     "gem_pool",
     "geometry",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
     "lp_pool",
     "max_pool",
+    "max_pool_with_indices",
+    "max_unpool",
     "min_pool",
     "pad",
+    "resize",
+    "rms_norm",
     "separable_conv",
+    "space_to_depth",
+    "unfold",
 ]

@@ -10,6 +10,7 @@ from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding, Window, pads, transpose_window
 from jaxnets.ops.kernels import conv as kernel
 from jaxnets.ops.pad import modes_per_axis, pad
+from jaxnets.ops.precision import widen_narrow
 
 
 def _kernel(op: str, x: jax.Array, w: jax.Array, channels: int, axis: int, groups: int) -> tuple[jax.Array, int]:
@@ -41,7 +42,9 @@ def _kernel(op: str, x: jax.Array, w: jax.Array, channels: int, axis: int, group
 def _plus_bias(op: str, y: jax.Array, b: jax.Array | None) -> jax.Array:
     if b is None:
         return y
-    return y + check.vector(op, b, y.shape[-1], y, "b").reshape((1,) * (y.ndim - 1) + (-1,))
+    b = check.vector(op, b, y.shape[-1], y, "b").reshape((1,) * (y.ndim - 1) + (-1,))
+    # In float32 at least: the gradient of b is a sum over the batch and space, which bfloat16 would lose.
+    return (widen_narrow(y) + widen_narrow(b)).astype(y.dtype)
 
 
 def conv(
@@ -83,7 +86,7 @@ def conv(
     rank, size = x.ndim - 2, w.shape[:-2]
     modes = modes_per_axis(op, padding_mode, rank)
     if any(mode != "zeros" for mode in modes):
-        x = pad(x, pads(padding, x.shape[1:-1], size, stride, dilation, op=op), modes)
+        x = pad(x, pads(padding, x.shape[1:-1], size, stride, dilation, op=op), modes, op=op)
         padding = "VALID"
     window = Window.of(op, x.shape[1:-1], size, stride, padding, dilation)
     return _plus_bias(op, kernel.conv(x, w, window, groups), b)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnets.ops import check
+from jaxnets.ops.precision import widen_narrow
 
 MODES = ("zeros", "reflect", "replicate", "circular")
 
@@ -53,23 +54,28 @@ def _sides(op: str, x: jax.Array, axis: int, low: int, high: int, mode: str) -> 
     return part(n - low, n), part(0, high)
 
 
-def pad(x: jax.Array, pads: Sequence[tuple[int, int]], mode: str | Sequence[str] = "zeros") -> jax.Array:
+def pad(
+    x: jax.Array, pads: Sequence[tuple[int, int]], mode: str | Sequence[str] = "zeros", *, op: str = "pad"
+) -> jax.Array:
     """Pad the spatial axes: (N, H, W, C) → (N, low + H + high, low + W + high, C).
 
     `pads` holds one (low, high) pair per spatial axis; `mode` is `"zeros"`, `"reflect"` (the edge element not
     repeated), `"replicate"` (the edge element repeated) or `"circular"`, or one of them per axis. Axes are padded
     in order, so corners of mixed modes come from the later axis' rule applied to the earlier one's result.
-    Raises `ValueError` for an unknown mode, and where `"reflect"` or `"circular"` want more elements than there are.
+    Raises `ValueError` for an unknown mode, and where `"reflect"` or `"circular"` want more elements than there are;
+    the error names `op`, for callers that pad on someone's behalf.
     The gradient of a copied element goes back to the element it copies. Cost: one copy.
 
     >>> import jax.numpy as jnp
     >>> pad(jnp.arange(1., 4.).reshape(1, 3, 1), [(2, 1)], "reflect").ravel()
     Array([3., 2., 1., 2., 3., 2.], dtype=float32)
     """
-    op = "pad"
     x = check.images(op, x)
     rank = x.ndim - 2
     modes = modes_per_axis(op, mode, rank)
+    dtype = x.dtype
+    if any(m != "zeros" for m in modes):
+        x = widen_narrow(x)  # the gradients of an element's copies are added up: in float32 at least
     if len(pads) != rank:
         raise ValueError(f"{op}: pads is {pads!r}; pass one (low, high) pair for each of the {rank} spatial axes")
     for axis, ((low, high), how) in enumerate(zip(pads, modes, strict=True), start=1):
@@ -80,4 +86,4 @@ def pad(x: jax.Array, pads: Sequence[tuple[int, int]], mode: str | Sequence[str]
             # wrongly into a following window (openxla/xla issue 48715); the gradient of concatenation is slices.
             before, after = _sides(op, x, axis, low, high, how)
             x = lax.concatenate([before, x, after], axis)
-    return x
+    return x.astype(dtype)

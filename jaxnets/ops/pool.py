@@ -216,4 +216,6 @@ def gem_pool(
     wide = widen(x)
     power = jnp.asarray(p, wide.dtype)
     floor = jnp.asarray(eps, wide.dtype)
-    return (_mean(jnp.maximum(wide, floor) ** power, window) ** (1 / power)).astype(x.dtype)
+    # Not jnp.maximum, which would pass half a gradient at eps; a NaN is not at most eps and stays.
+    clipped = jnp.where(wide <= floor, floor, wide)
+    return (_mean(clipped**power, window) ** (1 / power)).astype(x.dtype)

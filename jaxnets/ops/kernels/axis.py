@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-
 _FEW = 4  # the taps of cubic interpolation
 
 
@@ -39,8 +38,8 @@ def _gathered(x: jax.Array, matrix: np.ndarray, axis: int) -> jax.Array:
 def product(x: jax.Array, matrix: np.ndarray, axis: int) -> jax.Array:
     """`axis` of x, n elements, mapped by `matrix`, (out, n) with few weights a row, in the dtype of `x`.
 
-    The value is gathered, so that what is not finite stays where it belongs; the derivative is the product with the whole
-    matrix, whose transpose is a product again and not a scatter.
+    The value is gathered, so that what is not finite stays where it belongs; the derivative is the product with the
+    whole matrix, whose transpose is a product again and not a scatter.
     """
     weights = np.asarray(matrix, x.dtype)
 

@@ -13,6 +13,7 @@ from jax import lax
 
 from jaxnets.ops.geometry import Window, extent
 from jaxnets.ops.pad import pad
+from jaxnets.ops.precision import widen_narrow
 
 Extremum = Literal["max", "min"]
 
@@ -106,7 +107,9 @@ def take(x: jax.Array, positions: jax.Array) -> jax.Array:
     n, c = x.shape[0], x.shape[-1]
     flat = x.reshape(n, prod(x.shape[1:-1]), c)
     at = positions.reshape(n, prod(positions.shape[1:-1]), c)
-    return jnp.take_along_axis(flat, at, axis=1, mode="promise_in_bounds").reshape(positions.shape)
+    # In float32 at least, for the sake of the scatter-add.
+    taken = jnp.take_along_axis(widen_narrow(flat), at, axis=1, mode="promise_in_bounds")
+    return taken.astype(x.dtype).reshape(positions.shape)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
