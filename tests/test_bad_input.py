@@ -151,7 +151,7 @@ def test_in_a_network_the_error_names_the_path(name):
 def test_params_made_for_another_input():
     net = jn.serial(conv=jn.conv(4, 3))
     params, state = net.init(KEY, X)
-    with pytest.raises(ValueError, match="3 channels.*takes 4") as caught:
+    with pytest.raises(ValueError, match=r"3 channels.*takes 4") as caught:
         net.apply(params, state, X[..., :3])
     assert "in layer 'conv'" in caught.value.__notes__
 

@@ -141,7 +141,7 @@ def test_repeat_equals_the_layers_one_after_the_other(key):
     each = serial(a=linear(), n=noise(), c=counter())
     x = X
     for i in range(4):
-        own_params, own_state = (jax.tree.map(lambda leaf: leaf[i], t) for t in (params, state))
+        own_params, own_state = (jax.tree.map(lambda leaf, i=i: leaf[i], t) for t in (params, state))
         x, _ = each.apply(own_params, own_state, x, train=True, key=jax.random.fold_in(key, i))
     chex.assert_trees_all_close(y, x, rtol=1e-5)
     assert after["c"]["runs"].tolist() == [1, 1, 1, 1]
@@ -199,9 +199,7 @@ def test_keys_reach_the_layers_that_draw(key):
     y, _ = net.apply({}, {}, X, train=True, key=key)
     chex.assert_trees_all_close(
         y,
-        X
-        + jax.random.normal(child_key(key, "a"), X.shape)
-        + jax.random.normal(child_key(key, "b"), X.shape),
+        X + jax.random.normal(child_key(key, "a"), X.shape) + jax.random.normal(child_key(key, "b"), X.shape),
         rtol=1e-5,
         atol=1e-6,
     )

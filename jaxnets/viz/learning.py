@@ -110,7 +110,8 @@ def _panel(axes: Axes, title: str, data: dict[str, np.ndarray], quantity: str, b
     axes.annotate(
         f"{word} {show(value)}\nepoch {epoch[best]:g}",
         (epoch[best], value),
-        xytext=(min(max(x, 0.15), 0.85), y + 0.13 if quantity == "loss" else y - 0.13),
+        # Losses leave the upper right of a panel empty, accuracies the lower right.
+        xytext=(min(max(x, 0.3), 0.85), max(y + 0.13, 0.55) if quantity == "loss" else min(y - 0.13, 0.3)),
         textcoords="axes fraction",
         ha="center",
         va="bottom" if quantity == "loss" else "top",
