@@ -1,0 +1,46 @@
+"""Layers: what learns, remembers, or acts otherwise in training. Each computes what the op of its name does."""
+
+from jaxnets.layers.adaptive import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    blur_pool,
+    fractional_max_pool,
+    global_avg_pool,
+    global_max_pool,
+)
+from jaxnets.layers.conv import conv, depthwise_conv, separable_conv
+from jaxnets.layers.conv_transpose import conv_transpose
+from jaxnets.layers.dense import dense
+from jaxnets.layers.dropout import drop_path, dropout
+from jaxnets.layers.embed import embed
+from jaxnets.layers.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from jaxnets.layers.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.layers.reshape import flatten
+
+__all__ = [
+    "adaptive_avg_pool",
+    "adaptive_max_pool",
+    "avg_pool",
+    "batch_norm",
+    "blur_pool",
+    "conv",
+    "conv_transpose",
+    "dense",
+    "depthwise_conv",
+    "drop_path",
+    "dropout",
+    "embed",
+    "flatten",
+    "fractional_max_pool",
+    "gem_pool",
+    "global_avg_pool",
+    "global_max_pool",
+    "group_norm",
+    "instance_norm",
+    "layer_norm",
+    "lp_pool",
+    "max_pool",
+    "min_pool",
+    "rms_norm",
+    "separable_conv",
+]

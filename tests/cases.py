@@ -1,0 +1,161 @@
+"""Every layer, every combinator and a small form of every model, as data.
+
+A new row inherits every law of test_contract. Its name begins with the function it makes the layer with. `exempt` names
+the laws that do not hold for the row, each with the reason; test_contract checks that they really do not.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnets import collect, lift, models, parallel, pure, remat, repeat, serial
+from jaxnets.core import Layer
+from jaxnets.layers import (
+    adaptive_avg_pool,
+    adaptive_max_pool,
+    avg_pool,
+    batch_norm,
+    blur_pool,
+    conv,
+    conv_transpose,
+    dense,
+    depthwise_conv,
+    drop_path,
+    dropout,
+    embed,
+    flatten,
+    fractional_max_pool,
+    gem_pool,
+    global_avg_pool,
+    global_max_pool,
+    group_norm,
+    instance_norm,
+    layer_norm,
+    lp_pool,
+    max_pool,
+    min_pool,
+    rms_norm,
+    separable_conv,
+)
+
+
+class Case(NamedTuple):
+    """A layer under test: how to make it, what it takes, and which laws it is exempt from, and why."""
+
+    name: str
+    make: Callable[[], Layer]
+    input: jax.ShapeDtypeStruct
+    exempt: Mapping[str, str] = {}
+
+
+def floats(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def ids(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.int32)
+
+
+LINE, IMAGE, VOLUME = floats(2, 7, 4), floats(2, 6, 5, 4), floats(2, 4, 3, 4, 2)
+
+ORDER = {"integers": "it compares or moves elements, which integers allow"}
+MEAN = {"integers": "the mean of integers is float32, as jax.numpy.mean has it"}
+DRAWS = {
+    "key_changes_nothing": "it draws random numbers in training",
+    "trains_without_key": "it draws random numbers in training",
+}
+LOOKUP = {
+    "integers": "it looks rows up by integer",
+    "bfloat16": "it looks rows up by integer; the argument dtype sets the output's",
+    "input_gradient": "integers have no gradient",
+}
+
+
+def affine() -> Layer:
+    return pure(
+        lambda key, x: {"w": jax.random.normal(key, (x.shape[-1],))},
+        lambda params, x: x * params["w"].astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,)),
+    )
+
+
+def residual() -> Layer:
+    main = serial(conv=conv(4, 3, bias=False), norm=batch_norm(), relu=jax.nn.relu, drop=dropout(0.3))
+    return parallel(jnp.add, skip=lambda x: x, main=main)
+
+
+def stack() -> Layer:
+    return serial(
+        conv(4, 3, bias=False), batch_norm(), jax.nn.relu, dropout(0.2), max_pool(2), flatten(), head=dense(3)
+    )
+
+
+LAYERS = [
+    Case("conv 1-D causal", lambda: conv(3, 3, padding="CAUSAL", dilation=2), LINE),
+    Case("conv 2-D", lambda: conv(3, (3, 2), 2, padding=((1, 0), (2, 1))), IMAGE),
+    Case("conv 2-D grouped", lambda: conv(6, 3, groups=2, bias=False, padding_mode=("reflect", "circular")), IMAGE),
+    Case("conv 3-D", lambda: conv(3, 2, padding="VALID"), VOLUME),
+    Case("conv_transpose 1-D", lambda: conv_transpose(3, 3, 2, padding=1, output_padding=1), LINE),
+    Case("conv_transpose 2-D grouped", lambda: conv_transpose(6, (3, 2), 2, groups=2), IMAGE),
+    Case("conv_transpose 3-D", lambda: conv_transpose(2, 2, 2, bias=False), VOLUME),
+    Case("depthwise_conv 1-D", lambda: depthwise_conv(3, padding="CAUSAL"), LINE),
+    Case("depthwise_conv 2-D", lambda: depthwise_conv(3, 2, multiplier=2), IMAGE),
+    Case("depthwise_conv 3-D", lambda: depthwise_conv(2, bias=False), VOLUME),
+    Case("separable_conv 1-D", lambda: separable_conv(3, 3, dilation=2), LINE),
+    Case("separable_conv 2-D", lambda: separable_conv(3, 3, 2, multiplier=2), IMAGE),
+    Case("separable_conv 3-D", lambda: separable_conv(3, 2, bias=False), VOLUME),
+    Case("dense", lambda: dense(3), floats(2, 5)),
+    Case("dense on every position", lambda: dense(3, bias=False), LINE),
+    Case("max_pool 1-D", lambda: max_pool(3, 1, padding="SAME"), LINE, ORDER),
+    Case("max_pool 2-D", lambda: max_pool((3, 2), 2, ceil_mode=True), IMAGE, ORDER),
+    Case("max_pool 3-D", lambda: max_pool(2, 1, dilation=2), VOLUME, ORDER),
+    Case("min_pool 1-D", lambda: min_pool(2), LINE, ORDER),
+    Case("min_pool 2-D", lambda: min_pool(3, 2, padding=1), IMAGE, ORDER),
+    Case("avg_pool 1-D", lambda: avg_pool(3, 2, padding="CAUSAL"), LINE, MEAN),
+    Case("avg_pool 2-D", lambda: avg_pool(3, 2, padding=1, count_include_pad=True), IMAGE, MEAN),
+    Case("avg_pool 3-D", lambda: avg_pool(2, ceil_mode=True), VOLUME, MEAN),
+    Case("lp_pool 1-D", lambda: lp_pool(3, 1, p=3), LINE),
+    Case("lp_pool 2-D", lambda: lp_pool(2), IMAGE),
+    Case("gem_pool 1-D", lambda: gem_pool(3, 2), LINE),
+    Case("gem_pool 2-D", lambda: gem_pool(2, p=1.5), IMAGE),
+    Case("adaptive_avg_pool 1-D", lambda: adaptive_avg_pool(3), LINE, MEAN),
+    Case("adaptive_avg_pool 2-D", lambda: adaptive_avg_pool((4, None)), IMAGE, MEAN),
+    Case("adaptive_max_pool 1-D", lambda: adaptive_max_pool(3), LINE, ORDER),
+    Case("adaptive_max_pool 2-D", lambda: adaptive_max_pool((2, 3)), IMAGE, ORDER),
+    Case("global_avg_pool", lambda: global_avg_pool(), IMAGE, MEAN),
+    Case("global_max_pool", lambda: global_max_pool(keepdims=True), VOLUME, ORDER),
+    Case("blur_pool 1-D", lambda: blur_pool(4, 2, padding_mode="circular"), LINE, MEAN),
+    Case("blur_pool 2-D", lambda: blur_pool(), IMAGE, MEAN),
+    Case("fractional_max_pool 1-D", lambda: fractional_max_pool(2, 5), LINE, ORDER | DRAWS),
+    Case("fractional_max_pool 2-D", lambda: fractional_max_pool(2, (4, 3)), IMAGE, ORDER | DRAWS),
+    Case("batch_norm", lambda: batch_norm(), IMAGE),
+    Case("batch_norm of rows", lambda: batch_norm(momentum=0.5, scale=False), floats(4, 3)),
+    Case("layer_norm", lambda: layer_norm(), LINE),
+    Case("group_norm", lambda: group_norm(2), IMAGE),
+    Case("instance_norm", lambda: instance_norm(shift=False), VOLUME),
+    Case("rms_norm", lambda: rms_norm(), LINE),
+    Case("dropout", lambda: dropout(0.5), IMAGE, DRAWS),
+    Case("dropout of nothing", lambda: dropout(0), LINE),
+    Case("drop_path", lambda: drop_path(0.5), floats(8, 3, 2), DRAWS),
+    Case("flatten", lambda: flatten(), IMAGE, ORDER),
+    Case("embed", lambda: embed(7, 3), ids(2, 5), LOOKUP),
+    Case("embed in bfloat16", lambda: embed(7, 3, dtype=jnp.bfloat16), ids(4), LOOKUP),
+]
+
+COMBINATORS = [
+    Case("lift", lambda: lift(jnp.abs), LINE, {"integers": "the function takes them"}),
+    Case("pure", affine, LINE, {"integers": "the function takes them"}),
+    Case("serial", stack, floats(4, 4, 4, 2), DRAWS),
+    Case("parallel", residual, IMAGE, DRAWS),
+    Case("parallel of branches", lambda: parallel(jnp.multiply, a=dense(3), b=serial(dense(3), jax.nn.sigmoid)), LINE),
+    Case("collect", lambda: collect(conv=conv(3, 3), relu=jax.nn.relu, pool=global_avg_pool()), IMAGE),
+    Case("repeat", lambda: repeat(residual(), 3), IMAGE, DRAWS),
+    Case("remat", lambda: remat(serial(conv(3, 3), jax.nn.gelu, dropout(0.4))), LINE, DRAWS),
+]
+
+MODELS = [
+    Case("lenet", lambda: models.create("lenet", num_classes=3, channels=(4, 5), hidden=8), floats(4, 8, 8, 1), DRAWS),
+]
+
+CASES = {case.name: case for case in LAYERS + COMBINATORS + MODELS}
