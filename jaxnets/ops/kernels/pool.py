@@ -52,8 +52,10 @@ def _axis_sum(x: jax.Array, window: Window, axis: int) -> jax.Array:
     def along(value: int) -> list[int]:
         return [*ones[:at], value, *ones[at + 1 :]]
 
-    zero = np.zeros((), x.dtype)
-    return lax.reduce_window(x, zero, lax.add, along(k), along(s), pads, window_dilation=along(d))
+    # The barriers, one for the gradient, keep XLA from folding a neighbor's zeros into this window (issue 48714 again).
+    zero, x = np.zeros((), x.dtype), lax.optimization_barrier(x)
+    y = lax.reduce_window(x, zero, lax.add, along(k), along(s), pads, window_dilation=along(d))
+    return lax.optimization_barrier(y)
 
 
 def _lowest(dtype: np.dtype, kind: Extremum) -> np.ndarray:
@@ -67,6 +69,8 @@ def _lowest(dtype: np.dtype, kind: Extremum) -> np.ndarray:
 
 def _reduce(operands, inits, computation, window: Window):  # type: ignore[no-untyped-def]
     """`lax.reduce_window` over the spatial axes of one array, or of a tuple of arrays."""
+    if 1 in window.size:  # where XLA on CPU would fold elements inserted by the caller into the window, wrongly
+        operands = lax.optimization_barrier(operands)
     return lax.reduce_window(
         operands,
         inits,
