@@ -62,7 +62,8 @@ def assert_conforms(
     >>> import jax.numpy as jnp
     >>> def product(x, w):
     ...     return jnp.einsum("nhwc,ck->nhwk", x, w[0, 0])
-    >>> assert_conforms(product, "conv", ranks=(2,), max_kernel=1, options=(), bias=False, examples=3)
+    >>> takes = {"ranks": (2,), "max_kernel": 1, "options": (), "bias": False, "dtypes": ("float32",)}
+    >>> assert_conforms(product, "conv", **takes, examples=3)
     """
     hypothesis = require("hypothesis", extra="test")
 
