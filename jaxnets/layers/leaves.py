@@ -31,7 +31,6 @@ LECUN_NORMAL = jax.nn.initializers.lecun_normal()
 https://doi.org/10.1007/3-540-49430-8_2."""
 
 ZEROS = jax.nn.initializers.zeros
-ONES = jax.nn.initializers.ones
 
 
 Example = jax.Array | jax.ShapeDtypeStruct

@@ -82,8 +82,8 @@ def pad(
         check.whole(op, low, f"pads[{axis - 1}]", 0)
         check.whole(op, high, f"pads[{axis - 1}]", 0)
         if low or high:
-            # Concatenation, not lax.pad: the gradient of lax.pad is a pad with negative amounts, which XLA folds
-            # wrongly into a following window (openxla/xla issue 48715); the gradient of concatenation is slices.
+            # Concatenation, not lax.pad: the gradient of lax.pad is a pad with negative amounts, which XLA can
+            # fold wrongly into a following window (openxla/xla issue 48715); the gradient of concatenation is slices.
             before, after = _sides(op, x, axis, low, high, how)
             x = lax.concatenate([before, x, after], axis)
     return x.astype(dtype)

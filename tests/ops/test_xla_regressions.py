@@ -1,8 +1,8 @@
 """Programs that XLA on CPU compiles to wrong numbers when they are written in plain `lax`; ours must not be written so.
 
-Each test holds a value or a gradient under `jax.jit` against the naive definition. With jaxlib 0.10.2 and 0.12 the
-first three cases of padding beyond the window are wrong in plain `lax`, and zeros inserted before a window do not
-even run; the others are their kin.
+Each test holds a value or a gradient under `jax.jit` against the naive definition. In plain `lax`, gradients of the
+first three cases of padding beyond the window are wrong with jaxlib 0.10.2 and right with 0.12.0.1; a window of size
+1 over inserted zeros is wrong, or does not run, with both. The others are their kin, and were not seen to fail.
 """
 
 import jax
