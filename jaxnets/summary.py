@@ -11,6 +11,8 @@ import jax
 from jaxnets import compat, tree
 from jaxnets.combine import OUTPUT, LayerLike, abstract, as_layer
 from jaxnets.core import Tree
+from jaxnets.ops.kernels.family import conv_p
+from jaxnets.ops.kernels.problem import Problem
 
 
 @dataclass
@@ -71,6 +73,9 @@ def _multiply_adds(equation: Any) -> int:
         lhs, out = equation.invars[0].aval, equation.outvars[0].aval
         (contracted, _), _ = equation.params["dimension_numbers"]
         return prod(out.shape) * prod(lhs.shape[axis] for axis in contracted)
+    if name == conv_p.name:
+        first, second = (v.aval for v in equation.invars)
+        return Problem.of(a=first, b=second, **equation.params).multiply_adds
     if name == "conv_general_dilated":
         lhs, rhs = (v.aval for v in equation.invars)
         out = equation.outvars[0].aval

@@ -25,10 +25,11 @@ from jaxnets.layers.leaves import (
 )
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding
+from jaxnets.ops.kernels import switch
 
 
 def _window(
-    op: str, stride: Any, padding: Any, dilation: Any, padding_mode: Any, initializers: dict[str, Any]
+    op: str, stride: Any, padding: Any, dilation: Any, padding_mode: Any, lowering: Any, initializers: dict[str, Any]
 ) -> dict[str, Any]:
     """The keyword arguments that go on to the op as they are, checked; and the initializers looked at."""
     for name, initializer in initializers.items():
@@ -38,6 +39,7 @@ def _window(
         "padding": arguments.padding(op, padding),
         "dilation": arguments.ints(op, dilation, "dilation"),
         "padding_mode": arguments.padding_mode(op, padding_mode),
+        "lowering": switch.require_known(op, lowering),
     }
 
 
@@ -51,6 +53,7 @@ def conv(
     groups: int = 1,
     bias: bool = True,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
     w_init: Initializer = HE_NORMAL,
     b_init: Initializer = ZEROS,
 ) -> Layer:
@@ -58,9 +61,9 @@ def conv(
 
     Shapes: (N, *spatial, C) → (N, *out, channels), 1, 2 or 3 spatial axes. Parameters, float32: w (*size, C // groups,
     channels), b (channels,).
-    Arguments: `size`, `stride` and `dilation` in elements, an int or one per axis; `padding`, `padding_mode` and
-    `groups` as in `ops.conv`; `bias=False` leaves b out; `w_init` and `b_init` are `initializer(key, shape, dtype)`,
-    by default He's normal with the fan-in of one group (He et al., 2015) and zeros.
+    Arguments: `size`, `stride` and `dilation` in elements, an int or one per axis; `padding`, `padding_mode`, `groups`
+    and `lowering` as in `ops.conv`; `bias=False` leaves b out; `w_init` and `b_init` are `initializer(key, shape,
+    dtype)`, by default He's normal with the fan-in of one group (He et al., 2015) and zeros.
     Raises `ValueError` or `TypeError` for a bad argument when the layer is made, and for an integer input (cast it),
     groups that do not divide C, no key in `init`, or params made for another input. Gradient and cost: those of
     `ops.conv`.
@@ -76,7 +79,7 @@ def conv(
     groups = check.whole(op, groups, "groups")
     arguments.divides(op, groups, channels, "it makes")
     size = arguments.ints(op, size, "size")
-    window = _window(op, stride, padding, dilation, padding_mode, {"w_init": w_init, "b_init": b_init})
+    window = _window(op, stride, padding, dilation, padding_mode, lowering, {"w_init": w_init, "b_init": b_init})
 
     def shapes(x: Example) -> Shapes:
         sizes = check.per_axis(op, size, x.ndim - 2, "size")
@@ -102,6 +105,7 @@ def depthwise_conv(
     dilation: Ints = 1,
     bias: bool = True,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
     w_init: Initializer = HE_NORMAL,
     b_init: Initializer = ZEROS,
 ) -> Layer:
@@ -119,7 +123,7 @@ def depthwise_conv(
     op = "depthwise_conv"
     size = arguments.ints(op, size, "size")
     multiplier = check.whole(op, multiplier, "multiplier")
-    window = _window(op, stride, padding, dilation, padding_mode, {"w_init": w_init, "b_init": b_init})
+    window = _window(op, stride, padding, dilation, padding_mode, lowering, {"w_init": w_init, "b_init": b_init})
 
     def shapes(x: Example) -> Shapes:
         channels = x.shape[-1] * multiplier
@@ -146,6 +150,7 @@ def separable_conv(
     dilation: Ints = 1,
     bias: bool = True,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
     depthwise_init: Initializer = LECUN_NORMAL,
     pointwise_init: Initializer = HE_NORMAL,
     b_init: Initializer = ZEROS,
@@ -167,7 +172,7 @@ def separable_conv(
     size = arguments.ints(op, size, "size")
     multiplier = check.whole(op, multiplier, "multiplier")
     named = {"depthwise_init": depthwise_init, "pointwise_init": pointwise_init, "b_init": b_init}
-    window = _window(op, stride, padding, dilation, padding_mode, named)
+    window = _window(op, stride, padding, dilation, padding_mode, lowering, named)
     initializers = {"depthwise_w": depthwise_init, "pointwise_w": pointwise_init, "b": b_init}
 
     def shapes(x: Example) -> Shapes:

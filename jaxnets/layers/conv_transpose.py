@@ -13,6 +13,7 @@ from jaxnets.layers import arguments
 from jaxnets.layers.leaves import ZEROS, Example, Initializer, Shapes, draw, example, floating_images, run
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding
+from jaxnets.ops.kernels import switch
 
 
 def conv_transpose(
@@ -25,6 +26,7 @@ def conv_transpose(
     dilation: Ints = 1,
     groups: int = 1,
     bias: bool = True,
+    lowering: str | None = None,
     w_init: Initializer | None = None,
     b_init: Initializer = ZEROS,
 ) -> Layer:
@@ -55,6 +57,7 @@ def conv_transpose(
     # What is legal is decided by stride and padding per axis, in the op; no case allows less than this.
     least = 1 - max(stride if isinstance(stride, tuple) else (stride,)) if padding == "SAME" else 0
     output_padding = arguments.ints(op, output_padding, "output_padding", least)
+    lowering = switch.require_known(op, lowering)
     if w_init is not None:
         arguments.function(op, w_init, "w_init")
     arguments.function(op, b_init, "b_init")
@@ -84,6 +87,7 @@ def conv_transpose(
             output_padding=output_padding,
             dilation=dilation,
             groups=groups,
+            lowering=lowering,
         )
         return run(op, fn, params, shapes(x), x)
 

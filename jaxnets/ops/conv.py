@@ -9,6 +9,8 @@ import jax
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding, Window, pads, transpose_window
 from jaxnets.ops.kernels import conv as kernel
+from jaxnets.ops.kernels import switch
+from jaxnets.ops.kernels.problem import Problem
 from jaxnets.ops.pad import modes_per_axis, pad
 from jaxnets.ops.precision import widen_narrow
 
@@ -57,6 +59,7 @@ def conv(
     dilation: Ints = 1,
     groups: int = 1,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
 ) -> jax.Array:
     """Convolution (cross-correlation) of feature maps with filters.
 
@@ -67,10 +70,13 @@ def conv(
 
     Arguments: `stride` and `dilation` in elements, an int or one per axis. `padding` is `"SAME"` or `"VALID"` as XLA
     means them, `"CAUSAL"`, an int, one int per axis, or one (low, high) pair per axis; `padding_mode` fills it with
-    `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`, or one of them per axis.
+    `"zeros"`, `"reflect"`, `"replicate"` or `"circular"`, or one of them per axis. `lowering` names what computes it,
+    and its gradients where that can, as `jaxnets.explain` prints it (`"lax"`: XLA's own); None leaves the choice to
+    `jaxnets.lowering` or else the planner.
 
-    Raises `ValueError` for a wrong rank, channels that do not match, groups that do not divide, or a window larger
-    than the padded input, and `TypeError` for bool, complex or mixed dtypes. Integers wrap round on overflow.
+    Raises `ValueError` for a wrong rank, channels that do not match, groups that do not divide, a window larger than
+    the padded input, or a lowering that cannot compute this, and `TypeError` for bool, complex or mixed dtypes.
+    Integers wrap round on overflow.
     Gradient: to x by the transposed convolution, to w by a correlation of x with the output's gradient, to b by
     a sum. Cost: `geometry.multiply_adds`. LeCun et al., 1989, Backpropagation Applied to Handwritten Zip Code
     Recognition, https://doi.org/10.1162/neco.1989.1.4.541.
@@ -89,7 +95,8 @@ def conv(
         x = pad(x, pads(padding, x.shape[1:-1], size, stride, dilation, op=op), modes, op=op)
         padding = "VALID"
     window = Window.of(op, x.shape[1:-1], size, stride, padding, dilation)
-    return _plus_bias(op, kernel.conv(x, w, window, groups), b)
+    asked = switch.require_fitting(op, lowering, Problem.of("forward", window, groups, x, w))
+    return _plus_bias(op, kernel.conv(x, w, window, groups, asked), b)
 
 
 def conv_transpose(
@@ -102,6 +109,7 @@ def conv_transpose(
     output_padding: Ints = 0,
     dilation: Ints = 1,
     groups: int = 1,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Transposed convolution, the adjoint of `conv`.
 
@@ -111,7 +119,7 @@ def conv_transpose(
     `n * stride` for `"SAME"`, otherwise `(n - 1) * stride + extent - low - high`, plus `output_padding`.
 
     `output_padding` says which of the `stride` inputs that give the same output is meant: 0 to stride - 1, the
-    smallest being 0; for `"SAME"`, whose default is the largest, 1 - stride to 0.
+    smallest being 0; for `"SAME"`, whose default is the largest, 1 - stride to 0. `lowering` is as in `conv`.
 
     Raises as `conv` does, and `ValueError` for an `output_padding` no convolution has. Gradient: to x by `conv`, to w
     by a correlation, to b by a sum. Cost: the multiply-adds of the convolution it is the adjoint of. Zeiler et al.,
@@ -126,7 +134,8 @@ def conv_transpose(
     x = check.images(op, x)
     w, groups = _kernel(op, x, w, x.shape[-1], -1, groups)
     window = transpose_window(op, x.shape[1:-1], w.shape[:-2], stride, padding, output_padding, dilation)
-    return _plus_bias(op, kernel.conv_transpose(x, w, window, groups), b)
+    asked = switch.require_fitting(op, lowering, Problem.of("input_gradient", window, groups, x, w))
+    return _plus_bias(op, kernel.conv_transpose(x, w, window, groups, asked), b)
 
 
 def depthwise_conv(
@@ -138,6 +147,7 @@ def depthwise_conv(
     padding: Padding = "SAME",
     dilation: Ints = 1,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
 ) -> jax.Array:
     """Each channel convolved by itself: `conv` with as many groups as channels.
 
@@ -160,6 +170,7 @@ def depthwise_conv(
         dilation=dilation,
         groups=x.shape[-1],
         padding_mode=padding_mode,
+        lowering=lowering,
     )
 
 
@@ -173,16 +184,26 @@ def separable_conv(
     padding: Padding = "SAME",
     dilation: Ints = 1,
     padding_mode: str | Sequence[str] = "zeros",
+    lowering: str | None = None,
 ) -> jax.Array:
     """A depthwise convolution, then a 1×1 convolution that mixes the channels.
 
     Shapes: x (N, *spatial, C), depthwise_w (*size, 1, C * m), pointwise_w (1, …, 1, C * m, K), b (K,) → (N, *out, K).
-    Arguments, errors and gradient are those of `conv`. Cost: `taps * C * m + C * m * K` multiply-adds an output
-    position, against `taps * C * K`. Chollet, 2017, Xception, https://arxiv.org/abs/1610.02357.
+    Arguments, errors and gradient are those of `conv`; `lowering` is that of the depthwise convolution, `"lax"` of
+    both. Cost: `taps * C * m + C * m * K` multiply-adds an output position, against `taps * C * K`. Chollet, 2017,
+    Xception, https://arxiv.org/abs/1610.02357.
 
     >>> import jax.numpy as jnp
     >>> separable_conv(jnp.ones((1, 4, 4, 2)), jnp.ones((3, 3, 1, 2)), jnp.ones((1, 1, 2, 5)), stride=2).shape
     (1, 2, 2, 5)
     """
-    y = depthwise_conv(x, depthwise_w, stride=stride, padding=padding, dilation=dilation, padding_mode=padding_mode)
-    return conv(y, pointwise_w, b, padding="VALID")
+    y = depthwise_conv(
+        x,
+        depthwise_w,
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        padding_mode=padding_mode,
+        lowering=lowering,
+    )
+    return conv(y, pointwise_w, b, padding="VALID", lowering=lowering if lowering == "lax" else None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +10,8 @@ from jax.typing import ArrayLike
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding, Window
 from jaxnets.ops.kernels import pool as kernel
+from jaxnets.ops.kernels import switch
+from jaxnets.ops.kernels.pool_problem import Kind, PoolProblem
 from jaxnets.ops.precision import widen
 
 
@@ -40,9 +40,16 @@ def _extremum(
     padding: Padding,
     dilation: Ints,
     ceil_mode: bool,
+    lowering: str | None,
 ) -> jax.Array:
     x = check.images(op, x)
-    return kernel.window_extremum(x, pool_window(op, x, size, stride, padding, dilation, ceil_mode), kind)
+    window = pool_window(op, x, size, stride, padding, dilation, ceil_mode)
+    return kernel.window_extremum(x, window, kind, _asked(op, lowering, kind, window, x))
+
+
+def _asked(op: str, lowering: str | None, kind: Kind, window: Window, x: jax.Array) -> str | None:
+    """`lowering`, which must be able to compute this pool."""
+    return switch.require_fitting(op, lowering, PoolProblem.of("value", kind, window, x))
 
 
 def max_pool(
@@ -53,21 +60,23 @@ def max_pool(
     padding: Padding = "VALID",
     dilation: Ints = 1,
     ceil_mode: bool = False,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Max pooling: the largest element of each window; padding never wins, NaN always does.
 
     Shapes: (N, *spatial, C) → (N, *out, C), dtype kept. Arguments: `size`, `stride` (default `size`) and `dilation`
-    in elements, an int or one per axis; `padding` as in `conv`; `ceil_mode` rounds the number of windows up.
-    Raises `ValueError` for a window larger than the padded input or one that sees only padding.
+    in elements, an int or one per axis; `padding` as in `conv`; `ceil_mode` rounds the number of windows up; `lowering`
+    as in `conv`. Raises `ValueError` for a window larger than the padded input, one that sees only padding, or a
+    lowering that cannot compute this.
     Gradient: to the first maximum of each window in row-major order, for dilated windows too.
-    Cost: one comparison a tap. Yamaguchi et al., 1990, A Neural Network for Speaker-Independent Isolated Word
-    Recognition, https://www.isca-archive.org/icslp_1990/yamaguchi90_icslp.html.
+    Cost: one comparison a tap, or fewer for long windows. Yamaguchi et al., 1990, A Neural Network for
+    Speaker-Independent Isolated Word Recognition, https://www.isca-archive.org/icslp_1990/yamaguchi90_icslp.html.
 
     >>> import jax.numpy as jnp
     >>> max_pool(jnp.array([3., 1., 2., 5., 4.]).reshape(1, 5, 1), 2, ceil_mode=True).ravel()
     Array([3., 5., 4.], dtype=float32)
     """
-    return _extremum("max_pool", "max", x, size, stride, padding, dilation, ceil_mode)
+    return _extremum("max_pool", "max", x, size, stride, padding, dilation, ceil_mode, lowering)
 
 
 def min_pool(
@@ -78,6 +87,7 @@ def min_pool(
     padding: Padding = "VALID",
     dilation: Ints = 1,
     ceil_mode: bool = False,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Min pooling, the erosion of mathematical morphology: `max_pool` with the order turned round.
 
@@ -88,23 +98,7 @@ def min_pool(
     >>> min_pool(jnp.array([3., 1., 2., 5.]).reshape(1, 4, 1), 2).ravel()
     Array([1., 2.], dtype=float32)
     """
-    return _extremum("min_pool", "min", x, size, stride, padding, dilation, ceil_mode)
-
-
-def _counts(window: Window, dtype: np.dtype, padding_counts: bool = False) -> np.ndarray:
-    """How many taps each window counts, shaped to divide (N, *out, C): a constant of the program."""
-    per_axis = window.real_taps(padding_counts)
-    grid = reduce(np.multiply.outer, per_axis)
-    return grid.astype(dtype)[None, ..., None]
-
-
-def _mean(x: jax.Array, window: Window, padding_counts: bool = False) -> jax.Array:
-    """Window means, computed in float32 at least, in that dtype."""
-    x = widen(x)
-    counts = _counts(window, x.dtype, padding_counts)
-    if (counts == counts.flat[0]).all():
-        return kernel.window_sum(x, window) * np.asarray(1 / counts.flat[0], x.dtype)
-    return kernel.window_sum(x, window) / jnp.asarray(counts)
+    return _extremum("min_pool", "min", x, size, stride, padding, dilation, ceil_mode, lowering)
 
 
 def avg_pool(
@@ -116,14 +110,15 @@ def avg_pool(
     dilation: Ints = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Average pooling: the mean of each window's real elements.
 
     With `count_include_pad` the divisor counts padding too, but never `ceil_mode`'s overhang, as PyTorch has it.
     Shapes: (N, *spatial, C) → (N, *out, C). Summed in float32 at least and returned in `x`'s dtype; integers give
     float32, as `jax.numpy.mean` does. Other arguments and errors are those of `max_pool`.
-    Gradient: each element gets its share, `1 / count`, of every window that holds it. Cost: one addition a tap
-    and axis, the axes one after the other. LeCun et al., 1998, https://doi.org/10.1109/5.726791.
+    Gradient: each element gets its share, `1 / count`, of every window that holds it. Cost: one addition a tap, or
+    fewer for long windows. LeCun et al., 1998, https://doi.org/10.1109/5.726791.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.array([1., 3., 5.]).reshape(1, 3, 1)
@@ -135,8 +130,9 @@ def avg_pool(
     op = "avg_pool"
     x = check.images(op, x)
     window = pool_window(op, x, size, stride, padding, dilation, ceil_mode)
-    dtype = x.dtype if jnp.issubdtype(x.dtype, jnp.floating) else jnp.float32
-    return _mean(x, window, count_include_pad).astype(dtype)
+    x = x if jnp.issubdtype(x.dtype, jnp.floating) else widen(x)
+    asked = _asked(op, lowering, "padded_mean" if count_include_pad else "mean", window, x)
+    return kernel.window_mean(x, window, count_include_pad, asked)
 
 
 def _scalar(op: str, value: ArrayLike, name: str) -> None:
@@ -163,6 +159,7 @@ def lp_pool(
     dilation: Ints = 1,
     ceil_mode: bool = False,
     p: float = 2,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Power pooling: the Lp norm `(Σ |x|^p)^(1/p)` of each window; `p=1` sums, `p=inf` takes the maximum of |x|.
 
@@ -179,11 +176,12 @@ def lp_pool(
     _scalar(op, p, "p")
     window = pool_window(op, x, size, stride, padding, dilation, ceil_mode)
     if p == np.inf:
-        return kernel.window_extremum(jnp.abs(x), window, "max")
+        return kernel.window_extremum(jnp.abs(x), window, "max", _asked(op, lowering, "max", window, x))
     magnitude = jnp.abs(widen(x))
     some = magnitude > 0
     powered = jnp.where(some, jnp.where(some, magnitude, jnp.ones_like(magnitude)) ** p, jnp.zeros_like(magnitude))
-    return _root(kernel.window_sum(powered, window), p).astype(x.dtype)
+    total = kernel.window_sum(powered, window, _asked(op, lowering, "sum", window, powered))
+    return _root(total, p).astype(x.dtype)
 
 
 def gem_pool(
@@ -196,6 +194,7 @@ def gem_pool(
     ceil_mode: bool = False,
     p: ArrayLike = 3.0,
     eps: float = 1e-6,
+    lowering: str | None = None,
 ) -> jax.Array:
     """Generalized-mean pooling: `(mean max(x, eps)^p)^(1/p)` over each window's real elements.
 
@@ -218,4 +217,6 @@ def gem_pool(
     floor = jnp.asarray(eps, wide.dtype)
     # Not jnp.maximum, which would pass half a gradient at eps; a NaN is not at most eps and stays.
     clipped = jnp.where(wide <= floor, floor, wide)
-    return (_mean(clipped**power, window) ** (1 / power)).astype(x.dtype)
+    powered = clipped**power
+    mean = kernel.window_mean(powered, window, lowering=_asked(op, lowering, "mean", window, powered))
+    return (mean ** (1 / power)).astype(x.dtype)

@@ -1,0 +1,41 @@
+"""The lowerings of a convolution, one per file. Each takes a problem and its two operands, without copies, and a
+`compute` for the smaller problems it may make of it."""
+
+from __future__ import annotations
+
+from jaxnets.ops.kernels.lowerings import (
+    columns,
+    groups,
+    loops,
+    matmul,
+    patches,
+    plain,
+    planes,
+    slices,
+    turned,
+    winograd,
+)
+from jaxnets.ops.kernels.planning import LAX, Lowering
+
+TABLE: dict[str, Lowering] = {
+    LAX: Lowering(plain.run, plain.fits),
+    "one by one": Lowering(plain.one_by_one, plain.one_by_one_fits, "map"),
+    "canonical": Lowering(plain.canonical, plain.canonical_fits, "map"),
+    "matmul": Lowering(matmul.run, matmul.fits),
+    "blocks": Lowering(matmul.blocks, matmul.blocks_fit),
+    "patches": Lowering(patches.run, patches.fits, "map"),
+    "taps": Lowering(matmul.taps, matmul.taps_fit, "map"),
+    "unfold": Lowering(matmul.wide, matmul.wide_fits, "map"),
+    "winograd": Lowering(winograd.run, winograd.fits, "map"),
+    "winograd rows": Lowering(winograd.rows, winograd.fits, "map"),
+    "planes": Lowering(planes.run, planes.fits, "map"),
+    "columns": Lowering(columns.run, columns.fits, "map"),
+    "sub-pixel": Lowering(turned.subpixel, turned.subpixel_fits, "map"),
+    "slices": Lowering(slices.run, slices.fits),
+    "framed slices": Lowering(slices.framed, slices.framed_fits),
+    "rows": Lowering(loops.rows, loops.rows_fit, "map"),
+    "merge groups": Lowering(groups.merged, groups.merged_fits, "map"),
+    "each group": Lowering(groups.each, groups.each_fits, "map"),
+    "turned": Lowering(turned.run, turned.fits, "map"),
+    "phases": Lowering(turned.phases, turned.phases_fit, "map"),
+}

@@ -1,0 +1,24 @@
+"""A batch taken some images at a time, so that what is made in between stays in cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+from jax import lax
+
+CACHE = 8 << 20  # bytes to make in between at a time: in the outermost cache of a core or two
+
+
+def images(batch: int, bytes_an_image: int, most_bytes: int = CACHE) -> int:
+    """The largest divisor of the batch whose images keep within the bytes; one at least."""
+    most = max(1, most_bytes // max(bytes_an_image, 1))
+    return max(n for n in range(1, batch + 1) if batch % n == 0 and n <= most)
+
+
+def each(fn: Callable[[jax.Array], jax.Array], x: jax.Array, n: int) -> jax.Array:
+    """`fn` of (n, ...) over the images of x (N, ...), n at a time, its results one after the other."""
+    if n == x.shape[0]:
+        return fn(x)
+    y = lax.map(fn, x.reshape(-1, n, *x.shape[1:]))
+    return y.reshape(x.shape[0], *y.shape[2:])

@@ -1,0 +1,55 @@
+"""The weight gradient as products with patches of rows, a few images at a time so that the patches stay in cache."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxnets.ops.kernels.lowerings import chunks, shapes
+from jaxnets.ops.kernels.lowerings.matmul import gram, upright
+from jaxnets.ops.kernels.problem import Problem
+
+_ROWS = 784  # rows a product should have at least: a small contraction does not fill the machine
+
+
+def fits(problem: Problem) -> bool:
+    """The weight gradient of one group."""
+    return problem.member == "weight_gradient" and problem.groups == 1
+
+
+def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array:
+    """`patchesᵀ · y`, the patches along the last axis alone: a tap of the other axes is the same patches some rows on.
+
+    A patch is then written once for each tap of a row instead of once for each tap of the window.
+    """
+    window = problem.window
+    *outer, last = window.size
+    width = (window.out[-1] - 1) * window.stride[-1] + 1
+
+    def product(x: jax.Array, y: jax.Array) -> jax.Array:
+        xp, flat = shapes.padded(x, window), shapes.rows(y)
+        axis = xp.ndim - 2
+        starts = [t * window.dilation[-1] for t in range(last)]
+        shifted = [lax.slice_in_dim(xp, s, s + width, stride=window.stride[-1], axis=axis) for s in starts]
+        rows = lax.concatenate(shifted, xp.ndim - 1)
+        under = (shapes.rows(shapes.tap(rows, window, at)) for at in np.ndindex(*outer))
+        return jnp.stack([gram(each, flat, problem) for each in under])
+
+    positions = prod(window.out)
+    size = positions * last * problem.channels * problem.dtype.itemsize
+    n = chunks.images(problem.batch, size, max(chunks.CACHE // 2, _ROWS // positions * size))
+    if n == problem.batch:
+        return upright(product(x, y), problem.w_shape)
+
+    def part(index: jax.Array, total: jax.Array) -> jax.Array:
+        images = (lax.dynamic_slice_in_dim(v, index * n, n) for v in (x, y))
+        return total + product(*images)
+
+    made = jax.eval_shape(product, x[:n], y[:n])
+    total = lax.fori_loop(0, problem.batch // n, part, jnp.zeros(made.shape, made.dtype))
+    return upright(total, problem.w_shape)

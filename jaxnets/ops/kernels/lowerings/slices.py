@@ -1,0 +1,97 @@
+"""Depthwise convolution as a sum of shifted slices: no matrix product, one pass over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxnets.ops.geometry import Window, extent
+from jaxnets.ops.kernels.lowerings import shapes
+from jaxnets.ops.kernels.problem import Problem, exact
+
+
+def fits(problem: Problem) -> bool:
+    """The forward pass where each filter reads one channel."""
+    return problem.member == "forward" and problem.channels == problem.groups
+
+
+def run(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array:
+    """`Σ_t x[shifted by t] * w[t]` over a padded copy of x, which XLA fuses into one loop over the outputs."""
+    return _sum(shapes.padded(x, problem.window), w, problem.window)
+
+
+def _sum(xp: jax.Array, w: jax.Array, window: Window) -> jax.Array:
+    """The sum over padded x. A filter multiplier makes as many, of every multiplier-th filter each, side by side."""
+    channels = xp.shape[-1]
+    kernels = w.reshape(-1, channels, w.shape[-1] // channels)
+    ones = (1,) * (window.rank + 1)
+
+    def filtered(which: int) -> jax.Array:
+        terms = (
+            shapes.tap(xp, window, at) * kernels[t, :, which].reshape(*ones, channels)
+            for t, at in enumerate(shapes.taps(window))
+        )
+        return sum(terms, start=next(terms))
+
+    parts = [filtered(m) for m in range(kernels.shape[-1])]
+    if len(parts) == 1:
+        return parts[0]
+    return jnp.stack(parts, axis=-1).reshape(xp.shape[0], *window.out, -1)
+
+
+def framed_fits(problem: Problem) -> bool:
+    """As `fits`, where some windows lie wholly inside the map."""
+    return fits(problem) and all(stop > start for start, stop in _inside(problem.window))
+
+
+def _inside(window: Window) -> list[tuple[int, int]]:
+    """Per axis, the range of outputs whose windows lie wholly on real elements."""
+    ranges = []
+    for n, k, s, d, (low, _), o in shapes.axes(window):
+        start = -(-max(low, 0) // s)
+        stop = min(o, (n + low - extent(k, d)) // s + 1)
+        ranges.append((start, stop))
+    return ranges
+
+
+def _pieces(window: Window) -> Iterator[tuple[tuple[int, int], ...]]:
+    """The inside of the map and the strips that frame it: ranges of outputs per axis that tile them all."""
+    inside = _inside(window)
+    yield tuple(inside)
+    for axis, (start, stop) in enumerate(inside):
+        for strip in ((0, start), (stop, window.out[axis])):
+            if strip[0] < strip[1]:
+                yield (*inside[:axis], strip, *((0, o) for o in window.out[axis + 1 :]))
+
+
+def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array:
+    """The same, the inside of the map straight from x; only the strips along its edges are padded.
+
+    A padded copy of x costs more than the sum itself where taps are few.
+    """
+    y = jnp.zeros(problem.y_shape, x.dtype)
+    for ranges in _pieces(problem.window):
+        part = _sum(*_cut(x, w, problem.window, ranges))
+        y = lax.dynamic_update_slice(y, part, [0, *(np.int32(start) for start, _ in ranges), 0])
+    return y
+
+
+def _cut(
+    x: jax.Array, w: jax.Array, window: Window, ranges: tuple[tuple[int, int], ...]
+) -> tuple[jax.Array, jax.Array, Window]:
+    """x under a range of outputs, padded where they reach beyond it, and the window that makes those outputs of it."""
+    starts, stops, low, out = [], [], [], []
+    for (first, last), (n, k, s, d, (pad, _), _) in zip(ranges, shapes.axes(window), strict=True):
+        begin, end = first * s - pad, (last - 1) * s - pad + extent(k, d)
+        starts.append(min(max(begin, 0), n))
+        stops.append(max(min(end, n), starts[-1]))
+        low.append(starts[-1] - begin)
+        out.append(last - first)
+    cut = lax.slice(x, (0, *starts, 0), (x.shape[0], *stops, x.shape[-1]))
+    part = exact(cut.shape[1:-1], window.size, window.stride, window.dilation, low, out)
+    return shapes.padded(cut, part), w, part

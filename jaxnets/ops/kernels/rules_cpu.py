@@ -1,0 +1,64 @@
+"""What wins on a CPU, from the measurements in `benchmarks/results`: the first rule that holds chooses."""
+
+from __future__ import annotations
+
+from math import prod
+
+import jax.numpy as jnp
+
+from jaxnets.ops.kernels.lowerings.matmul import positions
+from jaxnets.ops.kernels.planning import Rule
+from jaxnets.ops.kernels.problem import Problem
+
+
+def _winograd(problem: Problem) -> bool:
+    """Whether the maps are large enough for the transforms to pay, and small enough for malloc to keep their memory."""
+    return positions(problem) >= 1024 and prod(problem.x_shape) * 5 * problem.dtype.itemsize < 33 << 20
+
+
+def _library(problem: Problem) -> bool:
+    """Whether XLA's CPU library convolves this dtype."""
+    return problem.dtype in (jnp.float32, jnp.float64)
+
+
+def _copying_costs(problem: Problem) -> bool:
+    """Whether a padded copy of the map costs about as much as the sum itself: few taps, a map beyond the cache."""
+    few = max(problem.window.size) <= 3 or max(problem.window.stride) > 1
+    return few and prod(problem.x_shape) * problem.dtype.itemsize > 4 << 20
+
+
+RULES = (
+    Rule("matmul", lambda p: True, "one tap: a matrix product"),
+    Rule(
+        "framed slices",
+        lambda p: p.taps <= 128 and _copying_costs(p),
+        "depthwise, few taps: a sum of shifted slices, only the frame padded",
+    ),
+    Rule("slices", lambda p: p.taps <= 128, "depthwise: a sum of shifted slices"),
+    Rule("rows", lambda p: p.taps <= 128, "depthwise weight gradient: row by row, in cache"),
+    Rule("columns", lambda p: positions(p) < 512 and p.taps > 1, "small maps of many channels: one product, then sums"),
+    Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
+    Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
+    Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient"),
+    Rule("merge groups", lambda p: min(p.per_group) < 16, "small groups: merged into block-diagonal ones"),
+    Rule("each group", lambda p: True, "large groups: one by one"),
+    Rule("taps", lambda p: not _library(p), "a dtype XLA's library does not convolve: a product per tap"),
+    Rule("phases", lambda p: not _library(p), "a dtype XLA's library does not convolve"),
+    Rule("planes", lambda p: True, "three axes: two-dimensional convolutions, summed"),
+    Rule(
+        "sub-pixel",
+        lambda p: p.channels * prod(p.window.stride) <= 16 and p.taps >= 16,
+        "strided input gradient of few channels: all phases in one convolution",
+    ),
+    Rule("columns", lambda p: p.window.rank > 1, "strided input gradient: one product, then sums of its columns"),
+    Rule("phases", lambda p: True, "strided input gradient over one axis: a convolution per phase"),
+    Rule("unfold", lambda p: positions(p) < 512 and p.taps > 1, "small maps of many channels: one product of patches"),
+    Rule("winograd rows", lambda p: _winograd(p) and min(p.channels, p.filters) >= 192, "3×3 of many channels"),
+    Rule(
+        "canonical",
+        lambda p: positions(p) < 1024 or (p.window.rank == 1 and p.window.stride == (1,)),
+        "weight gradient of a small map or a line: XLA's library, in loops too",
+    ),
+    Rule("patches", lambda p: True, "weight gradient: products with patches of rows, in cache"),
+    Rule("one by one", lambda p: True, "kernels of their own for each copy: one convolution after the other"),
+)
