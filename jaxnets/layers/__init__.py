@@ -13,9 +13,11 @@ from jaxnets.layers.conv_transpose import conv_transpose
 from jaxnets.layers.dense import dense
 from jaxnets.layers.dropout import drop_path, dropout
 from jaxnets.layers.embed import embed
+from jaxnets.layers.layer_scale import layer_scale
 from jaxnets.layers.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.layers.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
 from jaxnets.layers.reshape import flatten
+from jaxnets.layers.squeeze_excite import squeeze_excite
 
 __all__ = [
     "adaptive_avg_pool",
@@ -38,9 +40,11 @@ __all__ = [
     "group_norm",
     "instance_norm",
     "layer_norm",
+    "layer_scale",
     "lp_pool",
     "max_pool",
     "min_pool",
     "rms_norm",
     "separable_conv",
+    "squeeze_excite",
 ]

@@ -2,15 +2,106 @@
 
 import inspect
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any
 
 from jaxnets.core import Layer
+from jaxnets.models.convnext import (
+    convnext_base,
+    convnext_large,
+    convnext_small,
+    convnext_tiny,
+)
+from jaxnets.models.efficientnet import (
+    efficientnet_b0,
+    efficientnet_b1,
+    efficientnet_b2,
+    efficientnet_b3,
+    efficientnet_b4,
+    efficientnet_b5,
+    efficientnet_b6,
+    efficientnet_b7,
+    efficientnet_v2_l,
+    efficientnet_v2_m,
+    efficientnet_v2_s,
+)
 from jaxnets.models.lenet import lenet, lenet_features
+from jaxnets.models.mobilenet_v2 import mobilenet_v2
+from jaxnets.models.resnet import (
+    resnet18,
+    resnet34,
+    resnet50,
+    resnet101,
+    resnet152,
+    resnext50_32x4d,
+    resnext101_32x8d,
+    resnext101_64x4d,
+    wide_resnet50_2,
+    wide_resnet101_2,
+)
 
-__all__ = ["MODELS", "create", "lenet", "lenet_features", "names"]
+__all__ = [
+    "MODELS",
+    "convnext_base",
+    "convnext_large",
+    "convnext_small",
+    "convnext_tiny",
+    "create",
+    "efficientnet_b0",
+    "efficientnet_b1",
+    "efficientnet_b2",
+    "efficientnet_b3",
+    "efficientnet_b4",
+    "efficientnet_b5",
+    "efficientnet_b6",
+    "efficientnet_b7",
+    "efficientnet_v2_l",
+    "efficientnet_v2_m",
+    "efficientnet_v2_s",
+    "lenet",
+    "lenet_features",
+    "mobilenet_v2",
+    "names",
+    "resnet18",
+    "resnet34",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "resnext50_32x4d",
+    "resnext101_32x8d",
+    "resnext101_64x4d",
+    "wide_resnet50_2",
+    "wide_resnet101_2",
+]
 
 MODELS: dict[str, Callable[..., Layer]] = {
+    "convnext_tiny": convnext_tiny,
+    "convnext_small": convnext_small,
+    "convnext_base": convnext_base,
+    "convnext_large": convnext_large,
+    "efficientnet_b0": efficientnet_b0,
+    "efficientnet_b1": efficientnet_b1,
+    "efficientnet_b2": efficientnet_b2,
+    "efficientnet_b3": efficientnet_b3,
+    "efficientnet_b4": efficientnet_b4,
+    "efficientnet_b5": efficientnet_b5,
+    "efficientnet_b6": efficientnet_b6,
+    "efficientnet_b7": efficientnet_b7,
+    "efficientnet_v2_s": efficientnet_v2_s,
+    "efficientnet_v2_m": efficientnet_v2_m,
+    "efficientnet_v2_l": efficientnet_v2_l,
     "lenet": lenet,
+    "mobilenet_v2": mobilenet_v2,
+    "resnet18": resnet18,
+    "resnet34": resnet34,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+    "resnext50_32x4d": resnext50_32x4d,
+    "resnext101_32x8d": resnext101_32x8d,
+    "resnext101_64x4d": resnext101_64x4d,
+    "wide_resnet50_2": wide_resnet50_2,
+    "wide_resnet101_2": wide_resnet101_2,
 }
 
 
@@ -27,15 +118,18 @@ def create(name: str, **config: Any) -> Layer:
     """Build a model: `create("lenet", num_classes=10)` is `lenet(num_classes=10)`.
 
     Raises:
-        ValueError: there is no model of that name; the message lists those there are.
+        ValueError: there is no model of that name; the message lists the nearest names, and says how many there are.
         TypeError: the model does not take one of these arguments; the message lists those it takes.
 
-    >>> create("lenett")
+    >>> create("lenett")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    ValueError: there is no model 'lenett'; the models are lenet
+    ValueError: there is no model 'lenett'; the nearest names are lenet, ...
     """
     if name not in MODELS:
-        raise ValueError(f"there is no model {name!r}; the models are {', '.join(names())}")
+        near = ", ".join(get_close_matches(name, names(), n=3, cutoff=0))
+        raise ValueError(
+            f"there is no model {name!r}; the nearest names are {near}, of {len(MODELS)} in jaxnets.models.names()"
+        )
     known = inspect.signature(MODELS[name]).parameters
     unknown = [key for key in config if key not in known]
     if unknown:

@@ -49,11 +49,3 @@ def test_variants_are_arguments():
     assert params["features"]["conv2"]["w"].shape == (3, 3, 4, 6)
     assert params["classifier"]["hidden"]["w"].shape == (3 * 5 * 6, 5)
     assert params["classifier"]["logits"]["w"].shape == (5, 3)
-
-
-def test_names_and_what_is_none():
-    assert models.names() == sorted(models.MODELS)
-    with pytest.raises(ValueError, match="no model 'lenet5'; the models are lenet"):
-        models.create("lenet5")
-    with pytest.raises(TypeError, match=r"takes no classes; it takes num_classes, channels, hidden, rate"):
-        models.create("lenet", classes=3)

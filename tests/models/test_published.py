@@ -1,0 +1,69 @@
+"""The models at full size, by arithmetic alone: parameters and multiply-adds as published, and shapes."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from jaxnets import models, summary, tree
+
+# of torchvision's models with 1000 classes, from its table of weights
+PARAMETERS = {
+    "convnext_base": 88_591_464,
+    "convnext_large": 197_767_336,
+    "convnext_small": 50_223_688,
+    "convnext_tiny": 28_589_128,
+    "efficientnet_b0": 5_288_548,
+    "efficientnet_b1": 7_794_184,
+    "efficientnet_b2": 9_109_994,
+    "efficientnet_b3": 12_233_232,
+    "efficientnet_b4": 19_341_616,
+    "efficientnet_b5": 30_389_784,
+    "efficientnet_b6": 43_040_704,
+    "efficientnet_b7": 66_347_960,
+    "efficientnet_v2_l": 118_515_272,
+    "efficientnet_v2_m": 54_139_356,
+    "efficientnet_v2_s": 21_458_488,
+    "mobilenet_v2": 3_504_872,
+    "resnet101": 44_549_160,
+    "resnet152": 60_192_808,
+    "resnet18": 11_689_512,
+    "resnet34": 21_797_672,
+    "resnet50": 25_557_032,
+    "resnext101_32x8d": 88_791_336,
+    "resnext101_64x4d": 83_455_272,
+    "resnext50_32x4d": 25_028_904,
+    "wide_resnet101_2": 126_886_696,
+    "wide_resnet50_2": 68_883_240,
+}
+# side of the image and billions of multiply-adds, from the same table
+MULTIPLY_ADDS = {
+    "convnext_tiny": (224, 4.456),
+    "efficientnet_b0": (224, 0.386),
+    "efficientnet_v2_s": (384, 8.366),
+    "mobilenet_v2": (224, 0.301),
+    "resnet18": (224, 1.814),
+    "resnet50": (224, 4.089),
+    "resnext50_32x4d": (224, 4.230),
+}
+
+
+def images(side, n=1):
+    return jax.ShapeDtypeStruct((n, side, side, 3), jnp.float32)
+
+
+def test_every_model_is_looked_up():
+    assert set(PARAMETERS) == set(models.names()) - {"lenet"}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_parameters(name):
+    params, _ = jax.eval_shape(models.create(name).init, jax.random.key(0), images(224))
+    assert tree.count(params) == PARAMETERS[name]
+
+
+@pytest.mark.parametrize("name", MULTIPLY_ADDS)
+def test_multiply_adds_and_shape(name):
+    side, published = MULTIPLY_ADDS[name]
+    total = summary(models.create(name), images(side, n=2)).total
+    assert total.output == [(2, 1000)]
+    assert total.multiply_adds / 2e9 == pytest.approx(published, abs=0.001)
