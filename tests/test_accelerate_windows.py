@@ -1,0 +1,151 @@
+"""Every sliding window that lax can express, drawn at random, against lax: value, tangent, gradient, and of ties too."""
+
+from typing import Any
+
+import hypothesis
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from accelerated import REPLACED, assert_close, assert_ours, names
+from hypothesis import strategies as st
+from jax import lax
+
+from jaxnets import accelerate
+
+KINDS = {"max": (-np.inf, lax.max), "min": (np.inf, lax.min), "sum": (0.0, lax.add)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_compilation():
+    before = jax.config.read("jax_disable_most_optimizations")
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", before)
+
+
+@st.composite
+def windows(draw: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, Any]]:
+    """The kind of a window, the shape it slides over and its numbers: over any one to three axes of up to five."""
+    rank = draw(st.integers(1, 5))
+    slid = draw(st.sets(st.integers(0, rank - 1), min_size=1, max_size=min(rank, 3)))
+    shape, size, stride, padding, dilation = [], [], [], [], []
+    for axis in range(rank):
+        n = draw(st.integers(1, 6 if axis in slid else 3))
+        k, s, d = (draw(st.integers(1, 3)) if axis in slid else 1 for _ in range(3))
+        low, high = (draw(st.integers(0, 2)) if axis in slid else 0 for _ in range(2))
+        short = (k - 1) * d + 1 - (n + low + high)
+        shape.append(n + max(short, 0))
+        size.append(k)
+        stride.append(s)
+        dilation.append(d)
+        padding.append((low, high))
+    plain = draw(st.booleans())
+    numbers = dict(
+        window_dimensions=tuple(size),
+        window_strides=tuple(stride),
+        padding=tuple(padding),
+        window_dilation=(1,) * rank if plain else tuple(dilation),
+    )
+    hypothesis.assume(any(v != 1 for v in (*size, *stride)) or any(p != (0, 0) for p in padding))
+    return draw(st.sampled_from(list(KINDS))), tuple(shape), numbers
+
+
+def check(kind: str, shape: tuple[int, ...], numbers: dict[str, Any]) -> None:
+    """Accelerated before and behind differentiation, against lax."""
+    init, computation = KINDS[kind]
+    draw = np.random.default_rng(sum(shape))
+    x, t = draw.integers(-2, 3, shape).astype(np.float32), draw.standard_normal(shape).astype(np.float32)  # many ties
+
+    def pool(x: jax.Array) -> jax.Array:
+        return lax.reduce_window(x, np.float32(init), computation, **numbers)
+
+    g = draw.standard_normal(jax.eval_shape(pool, x).shape).astype(np.float32)
+
+    def tangent(fn: Any, x: jax.Array, t: jax.Array) -> Any:
+        return jax.jvp(fn, (x,), (t,))
+
+    def gradient(fn: Any, x: jax.Array, g: jax.Array) -> Any:
+        return jax.vjp(fn, x)[1](g)
+
+    differentiable = kind == "sum" or set(numbers["window_dilation"]) == {1}
+
+    def all_of(x: jax.Array, t: jax.Array, g: jax.Array) -> Any:
+        fast = accelerate(pool)
+        pairs = [(pool(x), fast(x))]
+        if differentiable:
+            for derivative, v in ((tangent, t), (gradient, g)):
+                before, behind = derivative(fast, x, v), accelerate(lambda x, v, d=derivative: d(pool, x, v))(x, v)
+                pairs += [(derivative(pool, x, v), before), (derivative(pool, x, v), behind)]
+        return pairs
+
+    assert_ours(accelerate(pool), x)
+    if differentiable:
+        assert not {*names(accelerate(lambda x, g: gradient(pool, x, g)), x, g)} & REPLACED
+    for expected, fast in jax.jit(all_of)(x, t, g):
+        assert_close(fast, expected, 1e-5)
+
+
+def _settings(examples: int) -> hypothesis.settings:
+    return hypothesis.settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.filter_too_much],
+    )
+
+
+@_settings(15)
+@hypothesis.given(windows())
+def test_every_window_of_lax(window: Any) -> None:
+    check(*window)
+
+
+@pytest.mark.slow
+@_settings(150)
+@hypothesis.given(windows())
+def test_many_windows_of_lax(window: Any) -> None:
+    check(*window)
+
+
+@pytest.mark.parametrize("kind", ["max", "min"])
+def test_a_start_that_is_no_identity(kind: str) -> None:
+    _, computation = KINDS[kind]
+
+    def pool(x: jax.Array, start: jax.Array) -> jax.Array:
+        return lax.reduce_window(x, start, computation, (2, 2), (1, 1), ((1, 0), (0, 0)))
+
+    x = jnp.asarray(np.random.default_rng(0).standard_normal((4, 5)).astype(np.float32))
+    for start in (0.0, 0.3):
+        start = jnp.asarray(start)
+        assert "reduce_window" in names(pool, x, start)
+        assert_ours(accelerate(pool), x, start)
+        assert_close(jax.jit(accelerate(pool))(x, start), pool(x, start))
+
+
+@pytest.mark.parametrize("computation", [lax.mul, lambda a, b: lax.max(a, 2 * b), lambda a, b: lax.add(a, a)])
+def test_other_computations_are_left(computation: Any) -> None:
+    def pool(x: jax.Array) -> jax.Array:
+        return lax.reduce_window(x, np.float32(1), computation, (2,), (1,), "VALID")
+
+    x = jnp.asarray([1.0, 2.0, 3.0])
+    assert_close(accelerate(pool)(x), pool(x))
+    assert "reduce_window" in names(accelerate(pool), x)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int8", "uint8", "bfloat16", "float16"])
+@pytest.mark.parametrize("kind", ["max", "min", "sum"])
+def test_dtypes(kind: str, dtype: str) -> None:
+    init, computation = KINDS[kind]
+    if jnp.issubdtype(dtype, jnp.integer) and kind != "sum":
+        init = jnp.iinfo(dtype).min if kind == "max" else jnp.iinfo(dtype).max
+    x = jnp.asarray(np.random.default_rng(0).integers(0, 50, (2, 5, 4, 3)), dtype)
+
+    def pool(x: jax.Array) -> jax.Array:
+        return lax.reduce_window(x, np.asarray(init, dtype), computation, (1, 3, 2, 1), (1, 2, 1, 1), "SAME")
+
+    assert_ours(accelerate(pool), x)
+    fast, expected = accelerate(pool)(x), pool(x)
+    assert fast.dtype == expected.dtype
+    np.testing.assert_array_equal(fast, expected)
