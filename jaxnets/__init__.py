@@ -1,8 +1,10 @@
 """Functional deep learning on JAX: layers are pure functions, parameters are plain nested dicts."""
 
 from jaxnets import data, losses, metrics, models, ops, reference, train, tree, viz
+from jaxnets.accelerate import accelerate
 from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
+from jaxnets.explain import explain
 from jaxnets.layers import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -24,18 +26,23 @@ from jaxnets.layers import (
     group_norm,
     instance_norm,
     layer_norm,
+    layer_scale,
     lp_pool,
     max_pool,
     min_pool,
     rms_norm,
     separable_conv,
+    squeeze_excite,
 )
+from jaxnets.ops.kernels.switch import lowering
 from jaxnets.summary import summary
+from jaxnets.tune import tune
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Layer",
+    "accelerate",
     "adaptive_avg_pool",
     "adaptive_max_pool",
     "avg_pool",
@@ -50,6 +57,7 @@ __all__ = [
     "drop_path",
     "dropout",
     "embed",
+    "explain",
     "flatten",
     "fractional_max_pool",
     "gem_pool",
@@ -58,8 +66,10 @@ __all__ = [
     "group_norm",
     "instance_norm",
     "layer_norm",
+    "layer_scale",
     "lift",
     "losses",
+    "lowering",
     "lp_pool",
     "max_pool",
     "metrics",
@@ -74,8 +84,10 @@ __all__ = [
     "rms_norm",
     "separable_conv",
     "serial",
+    "squeeze_excite",
     "summary",
     "train",
     "tree",
+    "tune",
     "viz",
 ]

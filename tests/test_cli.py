@@ -169,7 +169,7 @@ def test_a_checkpoint_of_something_else_is_one_line(picture, capsys, tmp_path):
         (["train", "digits", "--learning-rate", "nan"], "must be positive"),
         (["train", "digits", "--batch-size", "5000"], "use a size from 1 to 1437"),
         (["train", "digits", "--seed", "-1"], "seed must not be negative"),
-        (["summary", "resnet9000"], "no model 'resnet9000'; the models are lenet"),
+        (["summary", "resnet9000"], "no model 'resnet9000'; the nearest names are resnet"),
         (["summary", "lenet", "--shape", "1", "8"], "(in layer 'features/conv1')"),
     ],
 )

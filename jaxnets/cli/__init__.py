@@ -1,4 +1,4 @@
-"""The command line: `jaxnets train digits`, `jaxnets predict IMAGE`, `jaxnets summary MODEL`."""
+"""The command line: `jaxnets train digits`, `predict IMAGE`, `summary MODEL`, `explain MODEL` and `tune`."""
 
 import sys
 from collections.abc import Sequence
@@ -20,9 +20,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """
     try:
         extras = require("tyro.extras")
+        from jaxnets.cli.explain import explain
         from jaxnets.cli.predict import predict
         from jaxnets.cli.summary import summary
         from jaxnets.cli.train import digits
+        from jaxnets.cli.tune import tune
 
         training = extras.SubcommandApp()
         training.command(digits, name="digits")
@@ -30,6 +32,8 @@ def main(args: Sequence[str] | None = None) -> int:
         app.command(training, name="train", help="Train a network on real data.")
         app.command(predict, name="predict")
         app.command(summary, name="summary")
+        app.command(explain, name="explain")
+        app.command(tune, name="tune")
         app.cli(prog="jaxnets", description="Functional deep learning on JAX.", args=args)
     except (MissingExtra, OSError, ValueError, TypeError, FloatingPointError) as error:
         where = [f" ({note})" for note in getattr(error, "__notes__", []) if note.startswith("in layer")]
