@@ -1,4 +1,4 @@
-"""The jobs of the networks: a forward pass, and a training step from loss to updated parameters."""
+"""The jobs of the small networks: a forward pass, and a training step from loss to updated parameters."""
 
 from __future__ import annotations
 
@@ -9,16 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import lax
 
 from benchmarks import agree
+from benchmarks.jobs import Job
 from benchmarks.networks import Network, Plain
-from benchmarks.rivals import MODULES, Job
+from benchmarks.rivals import MODULES
 from benchmarks.timing import NotRun
-from jaxnets import losses, summary, tree
-
-Apply = Callable[..., tuple[jax.Array, Any]]
-RATE, MOMENTUM = 0.1, 0.9
+from benchmarks.training import Apply, training
+from jaxnets import summary, tree
 
 
 def applies(network: Network) -> dict[str, Apply]:
@@ -43,27 +41,6 @@ def _forward(apply: Apply) -> Callable[..., Any]:
     return lambda params, velocity, state, x, labels: {"logits": apply(params, state, x)[0]}
 
 
-def _training(apply: Apply, steps: int) -> Callable[..., Any]:
-    """Gradient descent with momentum, whose velocity lets the check see the gradients themselves."""
-
-    def run(params: Any, velocity: Any, state: Any, x: jax.Array, labels: jax.Array) -> Any:
-        def step(carry: Any, _: None) -> tuple[Any, jax.Array]:
-            def objective(params: Any) -> tuple[jax.Array, Any]:
-                logits, new = apply(params, carry["state"], x, train=True)
-                return losses.cross_entropy(logits, labels), new
-
-            (loss, new), gradients = jax.value_and_grad(objective, has_aux=True)(carry["params"])
-            velocity = jax.tree.map(lambda v, g: MOMENTUM * v + g, carry["velocity"], gradients)
-            params = jax.tree.map(lambda p, v: p - RATE * v, carry["params"], velocity)
-            return {"params": params, "velocity": velocity, "state": new}, loss
-
-        carry = {"params": params, "velocity": velocity, "state": state}
-        carry, loss = step(carry, None) if steps == 1 else lax.scan(step, carry, length=steps)
-        return {**carry, "loss": loss}
-
-    return run
-
-
 def jobs(network: Network, quick: bool) -> list[Job]:
     """The forward job and the training step's, on random images and labels."""
     draw = np.random.default_rng(0)
@@ -73,7 +50,8 @@ def jobs(network: Network, quick: bool) -> list[Job]:
     params, state = layer.init(jax.random.key(0), x)
     args = (params, jax.tree.map(jnp.zeros_like, params), state, x, labels)
     rivals = applies(network)
-    work = 2 * summary(layer, x).total.multiply_adds / 1e9
+    total = summary(layer, x).total
+    work, moved = 2 * total.multiply_adds / 1e9, 2 * total.activation_bytes
     eps = agree.rounding(x.dtype, jax.default_backend(), products=True)
     # The longest sum is a weight gradient's, over all positions; the layers' errors add up like a random walk.
     positions = prod(x.shape[:-1])
@@ -81,22 +59,24 @@ def jobs(network: Network, quick: bool) -> list[Job]:
     if network.kinks:  # so do the activations, a share eps of all and at least one, that fall on the other side
         allowed += 4 * (network.depth * eps) ** 0.5 + 2 / positions**0.5
     made = []
-    for direction, cost, build in (
-        ("forward", work, _forward),
-        ("training step", 3 * work * network.steps, lambda apply: _training(apply, network.steps)),
+    for direction, passes, build in (
+        ("forward", 1, _forward),
+        ("training step", 3 * network.steps, lambda apply: training(apply, network.steps)),
     ):
         compiled = {name: build(apply) for name, apply in rivals.items()}
         result = jax.eval_shape(compiled["ours"], *args)
         made.append(
             Job(
-                "models",
-                network.name,
-                direction,
-                args,
-                compiled,
-                jax.tree.map(lambda _: allowed, result),
-                cost,
-                "GFLOP",
+                suite="models",
+                case=network.name,
+                shape_class="small networks",
+                direction=direction,
+                args=args,
+                compiled=compiled,
+                tolerances=jax.tree.map(lambda _: allowed, result),
+                work=work * passes,
+                unit="GFLOP",
+                bytes=moved * passes,
                 numpy=NotRun("no NumPy network"),
                 description={"shapes": [list(x.shape)], "steps": network.steps},
             )

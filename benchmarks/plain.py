@@ -13,14 +13,27 @@ from jax import lax
 LETTERS = {1: "W", 2: "HW", 3: "DHW"}
 
 
-def _numbers(rank: int) -> tuple[str, str, str]:
-    return f"N{LETTERS[rank]}C", f"{LETTERS[rank]}IO", f"N{LETTERS[rank]}C"
+def _numbers(rank: int, first: bool = False) -> tuple[str, str, str]:
+    data = f"NC{LETTERS[rank]}" if first else f"N{LETTERS[rank]}C"
+    return data, f"{LETTERS[rank]}IO", data
+
+
+def _pads(padding: Any, rank: int) -> Any:
+    """An int is as many zeros on every side; names and pairs are lax's own."""
+    return [(padding, padding)] * rank if isinstance(padding, int) else padding
 
 
 def conv(
-    x: jax.Array, w: jax.Array, *, stride: int = 1, padding: Any = "SAME", dilation: int = 1, groups: int = 1
+    x: jax.Array,
+    w: jax.Array,
+    *,
+    stride: int = 1,
+    padding: Any = "SAME",
+    dilation: int = 1,
+    groups: int = 1,
+    first: bool = False,
 ) -> jax.Array:
-    """`lax.conv_general_dilated`; causal padding is that of Flax's `Conv`."""
+    """`lax.conv_general_dilated`; causal padding is that of Flax's `Conv`. With `first`, x and y are channels first."""
     rank = x.ndim - 2
     if padding == "CAUSAL":
         padding = [((k - 1) * dilation, 0) for k in w.shape[:-2]]
@@ -28,16 +41,16 @@ def conv(
         x,
         w,
         (stride,) * rank,
-        padding,
+        _pads(padding, rank),
         rhs_dilation=(dilation,) * rank,
-        dimension_numbers=_numbers(rank),
+        dimension_numbers=_numbers(rank, first),
         feature_group_count=groups,
     )
 
 
-def depthwise_conv(x: jax.Array, w: jax.Array, **options: Any) -> jax.Array:
+def depthwise_conv(x: jax.Array, w: jax.Array, *, first: bool = False, **options: Any) -> jax.Array:
     """`feature_group_count` as many as channels."""
-    return conv(x, w, groups=x.shape[-1], **options)
+    return conv(x, w, groups=x.shape[1 if first else -1], first=first, **options)
 
 
 def conv_transpose(x: jax.Array, w: jax.Array, *, stride: int = 1, padding: Any = "SAME") -> jax.Array:
@@ -46,16 +59,16 @@ def conv_transpose(x: jax.Array, w: jax.Array, *, stride: int = 1, padding: Any 
     return lax.conv_transpose(x, w, (stride,) * rank, padding, dimension_numbers=_numbers(rank), transpose_kernel=True)
 
 
-def _windows(x: jax.Array, size: int, stride: int | None) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _windows(x: jax.Array, size: int, stride: int | None, padding: Any) -> tuple[tuple[int, ...], tuple[int, ...], Any]:
     rank = x.ndim - 2
-    return (size,) * rank, (size if stride is None else stride,) * rank
+    return (size,) * rank, (size if stride is None else stride,) * rank, _pads(padding, rank)
 
 
 def max_pool(
-    x: jax.Array, size: int, stride: int | None = None, *, padding: str = "VALID", dilation: int = 1
+    x: jax.Array, size: int, stride: int | None = None, *, padding: Any = "VALID", dilation: int = 1
 ) -> jax.Array:
     """Flax's, or `lax.reduce_window` where the window is dilated, which Flax lacks."""
-    window, strides = _windows(x, size, stride)
+    window, strides, padding = _windows(x, size, stride, padding)
     if dilation == 1:
         return nn.max_pool(x, window, strides, padding)
     return lax.reduce_window(
@@ -69,14 +82,14 @@ def max_pool(
     )
 
 
-def avg_pool(x: jax.Array, size: int, stride: int | None = None, *, padding: str = "VALID") -> jax.Array:
+def avg_pool(x: jax.Array, size: int, stride: int | None = None, *, padding: Any = "VALID") -> jax.Array:
     """Flax's."""
-    return nn.avg_pool(x, *_windows(x, size, stride), padding, count_include_pad=False)
+    return nn.avg_pool(x, *_windows(x, size, stride, padding), count_include_pad=False)
 
 
 def lp_pool(x: jax.Array, size: int, stride: int | None = None, *, padding: str = "VALID", p: float = 2) -> jax.Array:
     """A power, `lax.reduce_window`, a root."""
-    window, strides = _windows(x, size, stride)
+    window, strides, _ = _windows(x, size, stride, padding)
     powers = jnp.abs(x) ** p
     total = lax.reduce_window(powers, np.zeros((), x.dtype), lax.add, (1, *window, 1), (1, *strides, 1), padding)
     return total ** (1 / p)

@@ -1,147 +1,80 @@
-"""The four rivals, each a module with the signatures of `jaxnets.ops`, and the jobs that a case makes of them."""
+"""The rivals in this process, modules with the signatures of `jaxnets.ops`, and how each calls the op of a case."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from math import prod
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
-from zlib import crc32
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import agree, naive, plain
+from benchmarks import naive, plain
 from benchmarks.cases import Case
-from benchmarks.timing import NotRun
 from jaxnets import ops, reference
-from jaxnets.ops.geometry import Window, multiply_adds, transpose_window
 
 RIVALS = {"numpy": "NumPy", "naive": "naive jit", "lax": "plain lax", "ours": "ours"}
 MODULES: dict[str, ModuleType] = {"naive": naive, "lax": plain, "ours": ops}
 GRADIENTS = ("dx", "dw")
 
 
-@dataclass(frozen=True)
-class Job:
-    """One row of the table to be: functions that must agree on `args` and are then timed.
+def op(rival: str, case: Case) -> Callable[..., Any]:
+    """The op of a case by one of `MODULES`: (x) or (x, w) → y, jax arrays as the case's form has them."""
+    module = MODULES[rival]
+    call, options = getattr(module, case.op), dict(case.options)
+    first = case.form == "channels first"
+    if first and rival == "lax":
+        options["first"] = True
 
-    `work` in `unit` (GFLOP or GB) is what the formula asks for; `tolerances` is a tree like the result.
-    """
+    def run(*arrays: jax.Array) -> jax.Array:
+        if first and rival != "lax":
+            return jnp.moveaxis(call(jnp.moveaxis(arrays[0], 1, -1), *arrays[1:], **options), -1, 1)
+        return call(*arrays, **options)
 
-    suite: str
-    case: str
-    direction: str
-    args: tuple[Any, ...]
-    compiled: Mapping[str, Callable[..., Any]]
-    tolerances: Any
-    work: float
-    unit: str
-    numpy: Callable[[], Any] | NotRun
-    missing: Mapping[str, NotRun] = field(default_factory=dict)
-    description: Mapping[str, Any] = field(default_factory=dict)
+    def wide(*arrays: jax.Array) -> jax.Array:  # the definition adds half precision up in float32
+        return run(*(a.astype(jnp.float32) for a in arrays)).astype(case.dtype)
 
-
-@dataclass(frozen=True)
-class Cost:
-    """What the formula of a case asks for: how many `terms` are summed into an element of y, of dx and of dw."""
-
-    terms: Mapping[str, int]
-    multiply_adds: int = 0
+    one = wide if rival == "naive" and case.dtype == "bfloat16" else run
+    if case.form == "batched":
+        return jax.vmap(one)
+    return jax.vmap(one, (None, 0)) if case.form == "shared x" else one
 
 
-def cost(case: Case, x: jax.Array, w: jax.Array | None) -> Cost:
-    """The sums behind each element of y and of the gradients, and the multiply-adds of a convolution."""
-    options = dict(case.options)
-    if w is None:
-        if "output_size" in options:
-            taps = prod(-(-n // options["output_size"]) + 1 for n in x.shape[1:-1])
-        else:
-            taps = options["size"] ** (x.ndim - 2)
-        return Cost({"y": taps, "dx": taps})
-    groups = x.shape[-1] if case.op == "depthwise_conv" else options.pop("groups", 1)
-    size, per_group, filters = w.shape[:-2], w.shape[-2], w.shape[-1]
-    stride, padding, dilation = (options.get(k, v) for k, v in (("stride", 1), ("padding", "SAME"), ("dilation", 1)))
-    forward, backward = prod(size) * per_group, prod(size) * filters // groups
-    if case.op == "conv_transpose":
-        window = transpose_window(case.op, x.shape[1:-1], size, stride, padding, 0, dilation)
-        forward, backward = backward, forward
-    else:
-        window = Window.of(case.op, x.shape[1:-1], size, stride, padding, dilation)
-    positions = x.shape[0] * prod(window.out)
-    products = multiply_adds(window, per_group * groups, filters, groups=groups, batch=x.shape[0])
-    return Cost({"y": forward, "dx": backward, "dw": positions}, products)
-
-
-def _forward(module: ModuleType, case: Case) -> Callable[..., Any]:
-    op = getattr(module, case.op)
-    return lambda *arrays: {"y": op(*arrays, **case.options)}
-
-
-def _both(forward: Callable[..., Any]) -> Callable[..., Any]:
+def both(forward: Callable[..., Any]) -> Callable[..., Any]:
     """The forward pass and the gradients in every array for the last argument, dy."""
 
     def run(*args: Any) -> Any:
         y, pullback = jax.vjp(forward, *args[:-1])
-        return y | dict(zip(GRADIENTS, pullback({"y": args[-1]}), strict=False))
+        return {"y": y} | dict(zip(GRADIENTS, pullback(args[-1]), strict=False))
 
     return run
 
 
-def _numpy_both(case: Case, arrays: list[np.ndarray], dy: np.ndarray) -> Any:
-    y = _forward(reference, case)(*arrays)
-    gradients = getattr(reference, f"{case.op}_backward")(dy, *arrays, **case.options)
-    gradients = gradients[: len(arrays)] if isinstance(gradients, tuple) else (gradients,)  # a bias there is not
-    return y | dict(zip(GRADIENTS, gradients, strict=False))
+def numpy(case: Case, arrays: list[np.ndarray], dy: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The op of a case by the loops of `jaxnets.reference`, and if dy is given its gradients."""
+    first, options = case.form == "channels first", dict(case.options)
 
+    def last(a: np.ndarray) -> np.ndarray:
+        return np.moveaxis(a, 1, -1) if first else a
 
-def jobs(suite: str, case: Case, quick: bool) -> list[Job]:
-    """The forward job and the one with both gradients, on random normal arrays that live on the device."""
-    sizes = case.quick if quick else case.full
-    draw = np.random.default_rng(crc32(case.name.encode()))
-    shapes = [sizes.x] if sizes.w is None else [sizes.x, sizes.w]
-    arrays = [draw.standard_normal(shape, np.float32) for shape in shapes]
-    args = tuple(jnp.asarray(a) for a in arrays)
-    y = jax.eval_shape(_forward(ops, case), *args)["y"]
-    dy = draw.standard_normal(y.shape, np.float32)
+    def one(*given: np.ndarray) -> dict[str, np.ndarray]:
+        x, *w = given[: len(arrays)]
+        out = {"y": getattr(reference, case.op)(last(x), *w, **options)}
+        if dy is not None:
+            gradients = getattr(reference, f"{case.op}_backward")(last(given[-1]), last(x), *w, **options)
+            gradients = gradients[: len(arrays)] if isinstance(gradients, tuple) else (gradients,)  # a bias is not here
+            out |= dict(zip(GRADIENTS, gradients, strict=False))
+        return {name: np.moveaxis(a, -1, 1) if first and name != "dw" else a for name, a in out.items()}
 
-    x, w = args[0], args[1] if len(args) > 1 else None
-    needs = cost(case, x, w)
-    eps = agree.rounding(x.dtype, jax.default_backend(), products=w is not None)
-    allowed = {name: agree.tolerance(terms, eps) for name, terms in needs.terms.items()}
-    # A convolution is counted by its arithmetic, each gradient once more the same; a pool by the bytes it must move.
-    moved = (x.size + y.size) * x.dtype.itemsize / 1e9
-    work, unit = (2 * needs.multiply_adds / 1e9, "GFLOP") if w is not None else (moved, "GB")
-    forwards = {name: _forward(module, case) for name, module in MODULES.items()}
-    backwards = {name: _both(fn) for name, fn in forwards.items() if not (name == "lax" and case.no_lax_gradient)}
-    missing = {"lax": NotRun(case.no_lax_gradient)} if case.no_lax_gradient else {}
-    about = {"op": case.op, "shapes": [list(shape) for shape in shapes], "options": dict(case.options)}
-    return [
-        Job(
-            suite,
-            case.name,
-            "forward",
-            args,
-            forwards,
-            {"y": allowed["y"]},
-            work,
-            unit,
-            numpy=lambda: _forward(reference, case)(*arrays),
-            description=about,
-        ),
-        Job(
-            suite,
-            case.name,
-            "forward+backward",
-            (*args, jnp.asarray(dy)),
-            backwards,
-            allowed,
-            work * (1 + len(args)),
-            unit,
-            numpy=lambda: _numpy_both(case, arrays, dy),
-            missing=missing,
-            description=about,
-        ),
+    given = [*arrays, *(() if dy is None else (dy,))]
+    if case.form not in ("batched", "shared x"):
+        return one(*given)
+    each = [
+        one(*(a if i == 0 and case.form == "shared x" else a[m] for i, a in enumerate(given)))
+        for m in range(len(arrays[1]))
     ]
+    together = {name: np.stack([result[name] for result in each]) for name in each[0]}
+    if case.form == "shared x" and dy is not None:
+        together["dx"] = together["dx"].sum(0)
+    return together

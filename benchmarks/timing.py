@@ -18,18 +18,20 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds of one rival: the quartiles of its `repeats`, and those that compiling it took (None: nothing to)."""
+    """Seconds of one rival: the quartiles of its `repeats`, and those that compiling it took (None: nothing to);
+    and the bytes of temporary memory that it needs at most (None: not known)."""
 
     median: float
     q1: float
     q3: float
     repeats: int
     compile: float | None = None
+    memory: int | None = None
 
     @classmethod
-    def of(cls, seconds: list[float], compile: float | None = None) -> Timing:
+    def of(cls, seconds: list[float], compile: float | None = None, memory: int | None = None) -> Timing:
         q1, median, q3 = (float(q) for q in np.quantile(seconds, (0.25, 0.5, 0.75)))
-        return cls(median, q1, q3, len(seconds), compile)
+        return cls(median, q1, q3, len(seconds), compile, memory)
 
     @property
     def spread(self) -> float:
@@ -47,44 +49,63 @@ class NotRun:
 @dataclass(frozen=True)
 class Effort:
     """How long to measure: each rival until `seconds` are spent or `repeats` done, and at least `least` times; one so
-    slow that it spends `10 * seconds` first, three times. `naive_seconds` bounds one call of naive NumPy."""
+    slow that it spends `10 * seconds` first, three times, and `40 * seconds`, no more. `naive_seconds` bounds one call
+    of naive NumPy."""
 
     repeats: int = 20
-    seconds: float = 0.6
+    seconds: float = 0.4
     least: int = 5
     naive_seconds: float = 20.0
 
     def suffices(self, seconds: list[float]) -> bool:
         """Whether these repeats are enough."""
-        least = self.least if sum(seconds) < 10 * self.seconds else min(3, self.least)
-        return len(seconds) >= self.repeats or (len(seconds) >= least and sum(seconds) >= self.seconds)
+        spent = sum(seconds)
+        least = self.least if spent < 10 * self.seconds else min(3 if spent < 40 * self.seconds else 1, self.least)
+        return len(seconds) >= self.repeats or (len(seconds) >= least and spent >= self.seconds)
 
 
-def interleave(
-    calls: Mapping[str, Callable[[], Any]], effort: Effort, clock: Clock = time.perf_counter
-) -> dict[str, list[float]]:
-    """Time the calls in turns, each round begun by another, so that drift and neighbors' caches meet all alike.
+def interleave(rounds: Mapping[str, Callable[[], float]], effort: Effort) -> dict[str, list[float]]:
+    """Time rivals in turns, each round begun by another, so that drift and neighbors' caches meet all alike.
 
-    Each call is waited for (`jax.block_until_ready`). Those that have enough repeats drop out. Returns seconds.
+    Each entry runs its rival once and returns the seconds. Those that have enough repeats drop out.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in calls}
-    active = list(calls)
+    seconds: dict[str, list[float]] = {name: [] for name in rounds}
+    active = list(rounds)
     while active:
         for name in active:
-            start = clock()
-            jax.block_until_ready(calls[name]())
-            seconds[name].append(clock() - start)
+            seconds[name].append(rounds[name]())
         active = [name for name in (*active[1:], active[0]) if not effort.suffices(seconds[name])]
     return seconds
 
 
-def compile_apart(
-    fn: Callable[..., Any], args: tuple[Any, ...], clock: Clock = time.perf_counter
-) -> tuple[Callable[[], Any], float]:
-    """Trace, lower and compile `fn` for these arguments: a call without arguments, and the seconds it took."""
+def timed(call: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
+    """Seconds of one call, until its result is there."""
     start = clock()
-    compiled = jax.jit(lambda *a: fn(*a)).lower(*args).compile()  # a fresh function, so that no cache answers
-    return (lambda: compiled(*args)), clock() - start
+    jax.block_until_ready(call())
+    return clock() - start
+
+
+@dataclass(frozen=True)
+class Program:
+    """A compiled call without arguments, the seconds that it took to make, and its temporary memory in bytes."""
+
+    call: Callable[[], Any]
+    compile: float
+    memory: int | None
+
+
+def compile_apart(fn: Callable[..., Any], args: tuple[Any, ...], clock: Clock = time.perf_counter) -> Program:
+    """Trace, lower and compile `fn` for these arguments.
+
+    It is traced once before the clock starts: who comes first would otherwise pay for what all rivals share, the
+    traces of `jax.numpy`'s own functions.
+    """
+    jax.eval_shape(lambda *a: fn(*a), *args)  # a fresh function each, so that no cache answers for the whole
+    start = clock()
+    compiled = jax.jit(lambda *a: fn(*a)).lower(*args).compile()
+    seconds = clock() - start
+    memory = compiled.memory_analysis()
+    return Program(lambda: compiled(*args), seconds, None if memory is None else int(memory.temp_size_in_bytes))
 
 
 @contextmanager

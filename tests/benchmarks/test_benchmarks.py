@@ -10,17 +10,20 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import agree, bench, cases, machine, models, networks, rivals
-from benchmarks.__main__ import main, plan
+import jaxnets
+from benchmarks import agree, bench, machine, models, networks, rivals, whole
+from benchmarks.__main__ import main
+from benchmarks.plan import SUITES, plan
 from benchmarks.timing import Effort
 from jaxnets import ops
+from jaxnets.ops.kernels import switch
 
-CASES = [*cases.CONV, *cases.POOL]
+EFFORT = Effort(repeats=1, seconds=0, least=1)
 
 
 def check_document(document, suite, directions):
     """What a reader of the JSON may rely on."""
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert document["quick"] is True
     assert set(document["versions"]) == {"python", "jaxnets", "jax", "jaxlib", "numpy", "flax"}
     for key in ("platform", "device", "cpu", "date", "system"):
@@ -34,10 +37,12 @@ def check_document(document, suite, directions):
     assert [row["direction"] for row in document["rows"]] == directions
     for row in document["rows"]:
         assert row["suite"] == suite
+        assert row["shape_class"]
         assert 0 <= row["error"] <= 1
         assert row["work"] > 0
+        assert row["bytes"] > 0
         assert row["unit"] in ("GFLOP", "GB")
-        assert list(row["rivals"]) == ["numpy", "naive", "lax", "ours"]
+        assert set(row["rivals"]) == {"numpy", "naive", "lax", "ours"} | ({"outside"} if suite == "scan" else set())
         for name, cell in row["rivals"].items():
             if "not_run" in cell:
                 assert name in ("numpy", "lax")
@@ -50,8 +55,12 @@ def check_document(document, suite, directions):
 @pytest.mark.parametrize(
     ("suite", "only", "directions"),
     [
-        ("conv", "causal depthwise", ["forward", "forward+backward"]),
+        ("conv", "causal depthwise 4, 1024", ["forward", "forward+backward"]),
+        ("conv", "int8 3x3, 28", ["forward"]),
+        ("conv", "float64 3x3, 28", ["forward", "forward+backward"]),
+        ("conv", "bfloat16 depthwise", ["forward", "forward+backward"]),
         ("pool", "max 3x3, dilation", ["forward", "forward+backward"]),
+        ("scan", "max 2x2", ["forward", "training step"]),
         ("models", "4 steps", ["forward", "training step"]),
     ],
 )
@@ -66,30 +75,27 @@ def test_quick_run_of_each_suite(suite, only, directions, tmp_path, capsys):
     assert f'"{getpass.getuser()}"' not in text
 
     printed = capsys.readouterr().out
-    for shown in (
-        only,
-        *directions,
-        "lax/ours",
-        "% of peak",
-        "geometric mean",
-        "Lost to plain lax",
-        "GFLOP/s (float32",
-    ):
+    for shown in (only, *directions, "% of peak", "worst row", "floors met", "Lost to plain lax", "GFLOP/s (float32"):
         assert shown in printed
-    assert ("lax has no gradient" in printed) == (suite == "pool")
+    assert ("lax has no gradient" in printed) == ("dilation" in only)
+    assert ("ours outside" in printed) == (suite == "scan")
 
 
 @pytest.mark.slow
-def test_quick_run_of_everything(tmp_path):
+@pytest.mark.parametrize("suite", SUITES)
+def test_quick_run_of_everything(suite, tmp_path):
     path = tmp_path / "result.json"
-    assert main(["--quick", "--json", str(path)]) == 0
+    assert main([suite, "--quick", "--json", str(path), "--picture", str(tmp_path / "result.png")]) == 0
     rows = json.loads(path.read_text())["rows"]
-    assert len(rows) == 2 * (len(CASES) + len(networks.NETWORKS))
-    assert {row["checked_against"] for row in rows if row["suite"] != "models"} == {"numpy"}
+    entries = plan((suite,))
+    assert {row["case"] for row in rows} == {entry.case for entry in entries}
+    judges = {"models": {"naive", "lax"}, "scan": {"naive"}}
+    assert {row["checked_against"] for row in rows} == judges.get(suite, {"numpy"})
 
 
 def scaled(x, w, **options):
     """A convolution that is a thousandth too large."""
+    options.pop("first", None)
     return ops.depthwise_conv(x, w, **options) * jnp.asarray(1.001, x.dtype)
 
 
@@ -110,12 +116,19 @@ def without_gradient(x, w, **options):
 def test_wrong_result_is_loud(wrong, rival, kept, complaint, monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(rivals.MODULES, rival, SimpleNamespace(depthwise_conv=wrong))
     path = tmp_path / "result.json"
-    assert main(["conv", "--quick", "--filter", "causal depthwise", "--json", str(path)]) == 1
+    assert main(["conv", "--quick", "--filter", "causal depthwise 4, 1024", "--json", str(path)]) == 1
     document = json.loads(path.read_text())
     assert [row["direction"] for row in document["rows"]] == kept
     assert len(document["errors"]) == 1
     assert complaint in document["errors"][0]
     assert "WRONG RESULT" in capsys.readouterr().err
+
+
+def test_wrong_steps_in_a_scan_are_loud(monkeypatch, tmp_path):
+    monkeypatch.setitem(rivals.MODULES, "ours", SimpleNamespace(depthwise_conv=without_gradient))
+    path = tmp_path / "result.json"
+    assert main(["scan", "--quick", "--filter", "depthwise", "--json", str(path)]) == 1
+    assert "training step: ours: ['measured'] differs" in json.loads(path.read_text())["errors"][0]
 
 
 def test_failing_case_does_not_cost_the_others(monkeypatch, capsys):
@@ -129,11 +142,60 @@ def test_failing_case_does_not_cost_the_others(monkeypatch, capsys):
     assert "avg 2x2" in seen.out
 
 
+def test_a_rival_that_the_platform_lacks_is_an_empty_cell(monkeypatch):
+    def unimplemented(*args, **options):
+        raise jax.errors.JaxRuntimeError("UNIMPLEMENTED: no such convolution here\nand much more")
+
+    monkeypatch.setitem(rivals.MODULES, "lax", SimpleNamespace(conv=unimplemented))
+    (entry,) = plan(("conv",), "int8 3x3, 28", quick=True)
+    row = bench.measure(entry.make()[0], EFFORT)
+    assert row.cells["lax"].reason == "UNIMPLEMENTED: no such convolution here"
+    assert row.timing("ours")
+    monkeypatch.setitem(rivals.MODULES, "ours", SimpleNamespace(conv=unimplemented))
+    with pytest.raises(jax.errors.JaxRuntimeError):  # ours is not spared
+        bench.measure(entry.make()[0], EFFORT)
+
+
 def test_network_with_a_wrong_training_step_is_caught(monkeypatch):
     network = next(n for n in networks.NETWORKS if n.steps > 1)
     monkeypatch.setitem(rivals.MODULES, "lax", SimpleNamespace(conv=lambda x, w, stride: -ops.conv(x, w)))
     with pytest.raises(agree.Disagreement, match="lax"):
-        bench.measure(models.jobs(network, quick=True)[1], Effort(repeats=1, seconds=0, least=1))
+        bench.measure(models.jobs(network, quick=True)[1], EFFORT)
+
+
+@pytest.fixture
+def small_model(monkeypatch):
+    """A whole model that compiles at once."""
+    monkeypatch.setitem(jaxnets.models.MODELS, "tiny", lambda num_classes: jaxnets.models.lenet(num_classes))
+    return whole.Whole("ResNet-50", "tiny", depth=4)
+
+
+def test_whole_model_is_held_against_plain_lax(small_model):
+    (job,) = whole.jobs(small_model, quick=True)
+    row = bench.measure(job, EFFORT)
+    assert (row.checked_against, row.direction, row.shape_class) == ("lax", "training step", "ResNet-50")
+    assert 0 <= row.error <= 1
+    assert row.compile_ratio > 0
+    assert row.memory_ratio is None or row.memory_ratio > 0
+    assert row.description["parameters"] == job.peer["parameters"] > 1000
+
+
+def test_plain_lax_of_a_whole_model_is_another_program(small_model):
+    (job,) = whole.jobs(small_model, quick=True)
+    texts = {name: jax.jit(fn).lower(*job.args).as_text() for name, fn in job.compiled.items()}
+    assert "stablehlo.convolution" in texts["lax"]
+    assert texts["lax"] != texts["ours"]
+
+
+def test_whole_model_with_a_wrong_gradient_is_caught(small_model, monkeypatch):
+    right = ops.conv
+
+    def wrong(x, *args, **options):
+        return right(x if switch.asked() == "lax" else jax.lax.stop_gradient(x), *args, **options)
+
+    monkeypatch.setattr(ops, "conv", wrong)
+    with pytest.raises(agree.Disagreement, match=r"ours: .*'conv1'.* differs"):
+        bench.measure(whole.jobs(small_model, quick=True)[0], EFFORT)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +203,12 @@ def test_network_with_a_wrong_training_step_is_caught(monkeypatch):
     [
         (["--filter", "no such"], "conv: dense 3x3"),
         (["--json", "."], "folder"),
+        (["--picture", "results.txt"], "ends in .png"),
         (["--repeats", "0"], "at least 1"),
         (["convolutions"], "invalid choice"),
+        (["--peers", "flax,tensorflow"], "'tensorflow' is no peer"),
+        (["--compare", "no/such.json"], "no/such.json"),
+        (["--from", "no/such.json", "--quick"], "measures nothing"),
     ],
 )
 def test_bad_arguments_exit_with_2_and_a_remedy(argv, complaint, capsys):
@@ -153,5 +219,6 @@ def test_bad_arguments_exit_with_2_and_a_remedy(argv, complaint, capsys):
 
 
 def test_filter_and_suite_choose():
-    assert [name for _, name, _ in plan(("conv",), "STEM", quick=True)] == ["stem 7x7, stride 2"]
-    assert {suite for suite, _, _ in plan(("pool", "models"), "", quick=True)} == {"pool", "models"}
+    assert [e.case for e in plan(("conv",), "STEM 7x7 s2, 224")] == ["stem 7x7 s2, 224x224x3 to 64"]
+    assert {e.suite for e in plan(("pool", "scan"), "", quick=True)} == {"pool", "scan"}
+    assert {e.shape_class for e in plan(SUITES, "batched by vmap")} == {"kernels batched by vmap"}

@@ -1,0 +1,95 @@
+"""Whole models: one training step of `jaxnets.models`, beside the same network on plain lax."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxnets
+from benchmarks import agree
+from benchmarks.jobs import Job
+from benchmarks.timing import NotRun
+from benchmarks.training import training
+from jaxnets import models, summary
+
+FULL, QUICK = (8, 224, 224, 3), (4, 64, 64, 3)
+CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class Whole:
+    """`jaxnets.models.<model>`; `depth` counts the layers with products that a rounding error goes through."""
+
+    name: str
+    model: str
+    depth: int
+
+
+WHOLE = (
+    Whole("MobileNetV2", "mobilenet_v2", 53),
+    Whole("EfficientNet-B0", "efficientnet_b0", 82),
+    Whole("ConvNeXt-Tiny", "convnext_tiny", 59),
+    Whole("ResNeXt-50", "resnext50_32x4d", 54),
+    Whole("ResNet-50", "resnet50", 54),
+)
+
+
+def on_plain_lax(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The same program with every convolution and pool as `lax` has it."""
+
+    def run(*args: Any) -> Any:
+        with jaxnets.lowering("lax"):
+            return fn(*args)
+
+    return run
+
+
+def jobs(whole: Whole, quick: bool) -> list[Job]:
+    """The training step, on random images and labels."""
+    draw = np.random.default_rng(0)
+    x = jnp.asarray(draw.standard_normal(QUICK if quick else FULL, np.float32))
+    labels = jnp.asarray(draw.integers(0, CLASSES, x.shape[0]), jnp.int32)
+    layer = models.create(whole.model, num_classes=CLASSES)
+    params, state = layer.init(jax.random.key(0), x)
+    args = (params, jax.tree.map(jnp.zeros_like, params), state, x, labels, jax.random.key(1))
+    total = summary(layer, x).total
+
+    def apply(params: Any, state: Any, x: jax.Array, key: jax.Array, *, train: bool) -> tuple[jax.Array, Any]:
+        return layer.apply(params, state, x, train=train, key=key)
+
+    ours = training(apply)
+    return [
+        Job(
+            suite="models",
+            case=whole.name,
+            shape_class=whole.name,
+            direction="training step",
+            args=args,
+            compiled={"lax": on_plain_lax(ours), "ours": ours},
+            tolerances=jax.tree.map(lambda _: tolerance(whole), jax.eval_shape(ours, *args)),
+            work=3 * 2 * total.multiply_adds / 1e9,
+            unit="GFLOP",
+            bytes=3 * 2 * total.activation_bytes,
+            numpy=NotRun("no NumPy network"),
+            missing={"naive": NotRun("takes too long")},
+            description={"shapes": [list(x.shape)], "steps": 1, "parameters": total.params},
+            peer={"kind": "model", "model": whole.model, "parameters": total.params, "direction": "training step"},
+            arrays={"x": np.asarray(x), "labels": np.asarray(labels, np.int64)},
+            error=agree.network,
+        )
+    ]
+
+
+def tolerance(whole: Whole) -> float:
+    """What rounding explains of the norm of a leaf's gradient.
+
+    A product's rounding eps moves a share eps of the activations to the other side of a kink, and their derivatives
+    with them: sqrt(eps) of the norm, a random walk over the layers. Times 4, for other orders of summation.
+    """
+    eps = agree.rounding(np.float32, jax.default_backend(), products=True)
+    return 4 * (whole.depth * eps) ** 0.5
