@@ -1,4 +1,4 @@
-"""Every layer, every combinator and a small form of every model, as data.
+"""Every layer, every combinator and a small form of every family of models, as data.
 
 A new row inherits every law of test_contract. Its name begins with the function it makes the layer with. `exempt` names
 the laws that do not hold for the row, each with the reason; test_contract checks that they really do not.
@@ -33,11 +33,13 @@ from jaxnets.layers import (
     group_norm,
     instance_norm,
     layer_norm,
+    layer_scale,
     lp_pool,
     max_pool,
     min_pool,
     rms_norm,
     separable_conv,
+    squeeze_excite,
 )
 
 
@@ -65,6 +67,9 @@ MEAN = {"integers": "the mean of integers is float32, as jax.numpy.mean has it"}
 DRAWS = {
     "key_changes_nothing": "it draws random numbers in training",
     "trains_without_key": "it draws random numbers in training",
+}
+LINEAR = {
+    "gradient": "in training a norm takes away the shift of the linear map before it; tests/models looks at the others"
 }
 LOOKUP = {
     "integers": "it looks rows up by integer",
@@ -135,6 +140,9 @@ LAYERS = [
     Case("group_norm", lambda: group_norm(2), IMAGE),
     Case("instance_norm", lambda: instance_norm(shift=False), VOLUME),
     Case("rms_norm", lambda: rms_norm(), LINE),
+    Case("layer_scale", lambda: layer_scale(0.1), LINE),
+    Case("squeeze_excite 1-D", lambda: squeeze_excite(3, gate=jnp.tanh), LINE),
+    Case("squeeze_excite 2-D", lambda: squeeze_excite(2, act=jax.nn.silu), IMAGE),
     Case("dropout", lambda: dropout(0.5), IMAGE, DRAWS),
     Case("dropout of nothing", lambda: dropout(0), LINE),
     Case("drop_path", lambda: drop_path(0.5), floats(8, 3, 2), DRAWS),
@@ -156,6 +164,32 @@ COMBINATORS = [
 
 MODELS = [
     Case("lenet", lambda: models.create("lenet", num_classes=3, channels=(4, 5), hidden=8), floats(4, 8, 8, 1), DRAWS),
+    Case("resnet18", lambda: models.resnet18(3, depths=(1, 1), channels=(4, 6)), floats(4, 16, 16, 2)),
+    Case(
+        "resnext50_32x4d",
+        lambda: models.resnext50_32x4d(3, depths=(1, 1), channels=(4, 4), groups=2, group_width=32),
+        floats(4, 16, 16, 2),
+    ),
+    Case(
+        "mobilenet_v2",
+        lambda: models.mobilenet_v2(3, stages=((1, 8, 1, 1), (2, 8, 2, 2)), stem=8, head=16),
+        floats(4, 8, 8, 2),
+        DRAWS | LINEAR,
+    ),
+    Case(
+        "efficientnet_v2_s",
+        lambda: models.efficientnet_v2_s(
+            3, stages=(("fused", 1, 3, 1, 8, 1), ("fused", 2, 3, 2, 8, 1), ("mbconv", 2, 3, 1, 8, 1)), stem=8, head=16
+        ),
+        floats(4, 8, 8, 2),
+        DRAWS | LINEAR,
+    ),
+    Case(
+        "convnext_tiny",
+        lambda: models.convnext_tiny(3, depths=(1, 1), channels=(4, 4), scale=0.5, path_rate=0.5),
+        floats(4, 8, 8, 2),
+        DRAWS,
+    ),
 ]
 
 CASES = {case.name: case for case in LAYERS + COMBINATORS + MODELS}

@@ -1,7 +1,10 @@
 """Strict by default: no silent promotion of dtypes or ranks, no random key used twice, warnings are errors."""
 
 import os
+import tempfile
 
+# What somebody measured on this machine must not choose the lowerings that the suite tests.
+os.environ["JAXNETS_CACHE"] = tempfile.mkdtemp(prefix="jaxnets-tests-")
 # The suite is many small programs: compile them quickly, on the CPU unless the caller says otherwise.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 

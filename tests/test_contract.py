@@ -1,5 +1,6 @@
 """Every row of cases.py under every law of the design. A law is a function that fails where it does not hold."""
 
+import inspect
 import tempfile
 from functools import cache
 
@@ -280,10 +281,12 @@ def test_exemptions_name_laws_and_reasons():
     assert all(set(case.exempt) <= set(LAWS) and all(case.exempt.values()) for case in CASES.values())
 
 
-def test_every_layer_combinator_and_model_has_a_row():
+def test_every_layer_combinator_and_family_of_models_has_a_row():
     covered = {name.split()[0] for name in CASES}
     combinators = {"lift", "pure", "serial", "parallel", "collect", "repeat", "remat"}
-    assert covered == {*layers.__all__, *combinators, *models.names()}
+    assert covered - set(models.names()) == {*layers.__all__, *combinators}
+    family = {name: inspect.unwrap(model) for name, model in models.MODELS.items()}
+    assert {family[name] for name in covered & set(family)} == set(family.values())
 
 
 def test_names_are_unique():
