@@ -23,9 +23,7 @@ OURS = {"jaxnets_conv", "jaxnets_pool"}
 
 
 def conv(x: jax.Array, w: jax.Array, stride: int = 1, groups: int = 1) -> jax.Array:
-    return lax.conv_general_dilated(
-        x, w, (stride, stride), "SAME", dimension_numbers=NHWC, feature_group_count=groups
-    )
+    return lax.conv_general_dilated(x, w, (stride, stride), "SAME", dimension_numbers=NHWC, feature_group_count=groups)
 
 
 def max_pool(x: jax.Array) -> jax.Array:

@@ -65,7 +65,11 @@ def test_static_arguments_are_seen_as_they_are():
         return activation(conv(x, w, stride))
 
     fast = accelerate(fn)
-    for args, kwargs in [((2,), {"train": True}), ((1, jnp.tanh), {"train": False}), ((1,), {"train": 1, "rate": 0.25})]:
+    for args, kwargs in [
+        ((2,), {"train": True}),
+        ((1, jnp.tanh), {"train": False}),
+        ((1,), {"train": 1, "rate": 0.25}),
+    ]:
         assert_close(fast(X, W, *args, **kwargs), fn(X, W, *args, **kwargs))
 
 

@@ -91,10 +91,18 @@ def calls(draw: st.DrawFn) -> Call:
     groups = 1 if kind == "one" else groups
     orders = [tuple(draw(st.permutations(range(rank + 2)))) for _ in range(3)]
     if draw(st.booleans()):
-        orders = [(0, rank + 1, *range(1, rank + 1)), (rank + 1, rank, *range(rank)), (0, rank + 1, *range(1, rank + 1))]
+        orders = [
+            (0, rank + 1, *range(1, rank + 1)),
+            (rank + 1, rank, *range(rank)),
+            (0, rank + 1, *range(1, rank + 1)),
+        ]
     if draw(st.booleans()):  # the order of a weight gradient: batch and channels exchanged
         orders[0] = (orders[0][1], orders[0][0], *orders[0][2:])
-    lhs = (batch * groups if kind == "batch" else batch, channels * groups if kind == "features" else channels, *spatial)
+    lhs = (
+        batch * groups if kind == "batch" else batch,
+        channels * groups if kind == "features" else channels,
+        *spatial,
+    )
     rhs = (filters * groups, channels, *size)
     params = dict(
         window_strides=tuple(stride),

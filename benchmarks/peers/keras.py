@@ -73,4 +73,8 @@ def native(case: Case) -> on_jax.Native:
 
 def columns(spec: Mapping[str, Any], arrays: Arrays) -> Columns:
     """One column, compiled."""
+    if spec["kind"] == "model":
+        from benchmarks.peers import keras_models
+
+        return keras_models.columns(spec, arrays)
     return on_jax.columns("keras", spec, arrays, native)

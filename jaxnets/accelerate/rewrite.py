@@ -34,7 +34,7 @@ def rewritten(jaxpr: Any) -> Any:
         return jaxpr
     done = _done.setdefault(asked, WeakKeyDictionary())
     if jaxpr not in done:
-        equations = [new for old in jaxpr.eqns for new in _equation(old)]
+        equations = _equations(jaxpr)
         same = len(equations) == len(jaxpr.eqns) and all(map(_is, equations, jaxpr.eqns))
         done[jaxpr] = None if same else compat.with_equations(jaxpr, equations)
     result = done[jaxpr]
@@ -43,6 +43,36 @@ def rewritten(jaxpr: Any) -> Any:
 
 def _is(a: Any, b: Any) -> bool:
     return a is b
+
+
+def _equations(jaxpr: Any) -> list[Any]:
+    """What stands in the place of the equations of a jaxpr."""
+    pads = {each.outvars[0]: each for each in jaxpr.eqns if each.primitive is primitives.pad_p}
+    equations, taken = [], set()
+    for equation in jaxpr.eqns:
+        merged = _merged(equation, pads)
+        if merged is not None:
+            taken.add(equation.invars[0])
+        equations += _equation(equation) if merged is None else merged
+    if taken:
+        taken -= {v for each in equations for v in each.invars if not compat.is_literal(v)}
+        taken -= {v for v in jaxpr.outvars if not compat.is_literal(v)}
+    return [each for each in equations if not taken.intersection(each.outvars)]
+
+
+def _merged(equation: Any, pads: dict[Any, Any]) -> Sequence[Any] | None:
+    """A sum over windows together with the padding before it, where the two are the gradient of another such sum."""
+    if equation.primitive is not primitives.reduce_window_sum_p or compat.is_literal(equation.invars[0]):
+        return None
+    pad = pads.get(equation.invars[0])
+    if pad is None or not compat.is_literal(pad.invars[1]) or pad.invars[1].val != 0:
+        return None
+    dy, (result,) = pad.invars[0], equation.outvars
+    if compat.is_explicitly_sharded(dy.aval) or compat.unused(equation):
+        return None
+    padding = pad.params["padding_config"]
+    function = windows_from_lax.total_transposed(dy.aval, padding, result.aval, equation.params)
+    return function and compat.in_place_of(equation.replace(invars=[dy]), function)
 
 
 def _equation(equation: Any) -> Sequence[Any]:

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache, partial
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -337,7 +336,7 @@ def test_operands_that_do_not_fit_are_refused(a: tuple[int, ...], b: tuple[int, 
 
 def test_operands_of_two_dtypes_are_refused() -> None:
     a, b = GROUPED.operands("forward")
-    with pytest.raises(ValueError, match="one dtype, not .* float32 and .* bfloat16"):
+    with pytest.raises(ValueError, match=r"one dtype, not .* float32 and .* bfloat16"):
         bind("forward", jnp.asarray(a), jnp.asarray(b, jnp.bfloat16), GROUPED.window, 2)
 
 
@@ -385,36 +384,32 @@ from jaxnets import ops
 assert jax.device_count() == 2
 mesh = jax.make_mesh((2,), ("data",), axis_types=(AxisType.Auto,))
 
-def gradients(groups, x, w):
-    y, pull = jax.vjp(lambda x, w: ops.conv(x, w, stride=STRIDE, groups=groups), x, w)
-    return (y, *pull(jnp.cos(y)))
+for stride, (groups, c, k) in [(1, (1, 3, 4)), (2, (1, 3, 4)), (1, (4, 4, 4)), (2, (2, 8, 8))]:
+    def gradients(x, w):
+        y, pull = jax.vjp(lambda x, w: ops.conv(x, w, stride=stride, groups=groups), x, w)
+        return (y, *pull(jnp.cos(y)))
 
-def summed(groups, x, w):
-    # The kernel as a varying value, so that its gradient is that of the shard, summed here by hand.
-    y, dx, dw = gradients(groups, x, jax.lax.pcast(w, "data", to="varying"))
-    return y, dx, jax.lax.psum(dw, "data")
+    def local(x, w):
+        # The kernel as a varying value, so that its gradient is that of the shard, summed here by hand.
+        y, dx, dw = gradients(x, jax.lax.pcast(w, "data", to="varying"))
+        return y, dx, jax.lax.psum(dw, "data")
 
-for STRIDE, (groups, c, k) in [(1, (1, 3, 4)), (2, (1, 3, 4)), (1, (4, 4, 4)), (2, (2, 8, 8))]:
     rng = np.random.default_rng(0)
     x = rng.standard_normal((4, 6, 5, c)).astype(np.float32)
     w = rng.standard_normal((3, 3, c // groups, k)).astype(np.float32)
-    plain = jax.jit(gradients, static_argnums=0)(groups, x, w)
+    plain = jax.jit(gradients)(x, w)
 
     def check(made, name):
         for got, want in zip(made, plain, strict=True):
-            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4, err_msg=f"{name} {STRIDE} {groups}")
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4, err_msg=f"{name} {stride} {groups}")
         assert made[0].sharding.is_equivalent_to(NamedSharding(mesh, P("data")), made[0].ndim), made[0].sharding
-
-    def local(x, w):
-        return summed(groups, x, w)
 
     spread = jax.shard_map(local, mesh=mesh, in_specs=(P("data"), P()), out_specs=(P("data"), P("data"), P()))
     check(jax.jit(spread)(x, w), "shard_map")
 
     own, shared = NamedSharding(mesh, P("data")), NamedSharding(mesh, P())
-    placed = jax.device_put(x, own), jax.device_put(w, shared)
-    automatic = jax.jit(gradients, static_argnums=0, out_shardings=(own, own, shared))
-    check(automatic(groups, *placed), "automatic")
+    automatic = jax.jit(gradients, out_shardings=(own, own, shared))
+    check(automatic(jax.device_put(x, own), jax.device_put(w, shared)), "automatic")
 print("equal")
 """
 

@@ -25,7 +25,16 @@ _EXACT = 2**24  # integers up to here, of either sign, are float32s
 
 def plan(problem: Problem, platform: str) -> Choice:
     """The lowering of this problem when XLA compiles for this platform ("cpu", "cuda", "rocm" or "tpu")."""
-    return choose(_computed(problem), TABLE, RULES.get(platform, ()), measured.lookup(problem, platform))
+    table = dict(TABLE)
+    if jnp.issubdtype(problem.dtype, jnp.integer):
+        table = {name: each for name, each in table.items() if each.exact}
+    rules, fastest = RULES.get(platform, ()), None
+    if isinstance(problem.batch, int):
+        fastest = measured.lookup(problem, platform)
+    else:  # what depends on sizes cannot be asked
+        table = {name: each for name, each in table.items() if each.symbolic}
+        rules = tuple(rule for rule in rules if rule.lowering in table)
+    return choose(_computed(problem), table, rules, fastest)
 
 
 def _computed(problem: Problem) -> Problem:
@@ -38,7 +47,7 @@ def _computed(problem: Problem) -> Problem:
     if not is_narrow(dtype):
         return problem
     largest = 2**7 if jnp.issubdtype(dtype, jnp.signedinteger) else 2**8 - 1
-    exact = dtype.itemsize == 1 and problem.terms * largest**2 <= _EXACT
+    exact = dtype.itemsize == 1 and isinstance(problem.terms, int) and problem.terms * largest**2 <= _EXACT
     floats = exact or jnp.issubdtype(dtype, jnp.floating)
     return problem.but(dtype=jnp.dtype(jnp.float32 if floats else jnp.int32))
 

@@ -15,11 +15,15 @@ class Lowering(NamedTuple):
 
     `copies` says how independent copies along a leading axis are best computed: all in one program by `jax.vmap`, or
     one after the other (`lax.map`), where the lowering holds a convolution of XLA's, whose batching is slow.
+    `symbolic`: whether it takes a batch of unknown size, as `jax.export` can have it. `exact`: whether sums of integers
+    that a float holds come out whole.
     """
 
     run: Callable[..., jax.Array]
     fits: Callable[[Any], bool]
     copies: Literal["vmap", "map"] = "vmap"
+    symbolic: bool = False
+    exact: bool = True
 
 
 class Rule(NamedTuple):

@@ -52,9 +52,7 @@ def sums(t: jax.Array, x: jax.Array, mean: jax.Array, axes: Axes) -> tuple[jax.A
     return total, deviating
 
 
-def spread(
-    a: jax.Array, b: jax.Array, x: jax.Array, mean: jax.Array, axes: Axes, dtype: Any = None
-) -> jax.Array:
+def spread(a: jax.Array, b: jax.Array, x: jax.Array, mean: jax.Array, axes: Axes, dtype: Any = None) -> jax.Array:
     """a (x - mean) + b in `dtype`, that of `x` unless told: a, b and the mean with size 1 on `axes`.
 
     >>> spread(jnp.array([2.]), jnp.array([1.]), jnp.array([5., 6.]), jnp.array([4.]), (0,))

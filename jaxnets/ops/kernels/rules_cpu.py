@@ -21,21 +21,33 @@ def _library(problem: Problem) -> bool:
     return problem.dtype in (jnp.float32, jnp.float64)
 
 
+def _short(problem: Problem) -> bool:
+    """Whether the sums of a depthwise convolution are a short program: one term a tap and filter multiplier."""
+    return problem.taps * problem.per_group[1] <= 128 and problem.per_group[1] <= 4
+
+
 def _copying_costs(problem: Problem) -> bool:
     """Whether a padded copy of the map costs about as much as the sum itself: few taps, a map beyond the cache."""
     few = max(problem.window.size) <= 3 or max(problem.window.stride) > 1
     return few and prod(problem.x_shape) * problem.dtype.itemsize > 4 << 20
 
 
+def _small_gradient(problem: Problem) -> bool:
+    """Whether a weight gradient is too small for patches to pay: few positions, few products, or a single axis."""
+    if positions(problem) < 512 or problem.multiply_adds < 30_000_000:
+        return True
+    return set(problem.window.stride) == {1} and (positions(problem) <= 2048 or problem.window.rank == 1)
+
+
 RULES = (
     Rule("matmul", lambda p: True, "one tap: a matrix product"),
     Rule(
         "framed slices",
-        lambda p: p.taps <= 128 and _copying_costs(p),
+        lambda p: _short(p) and _copying_costs(p),
         "depthwise, few taps: a sum of shifted slices, only the frame padded",
     ),
-    Rule("slices", lambda p: p.taps <= 128, "depthwise: a sum of shifted slices"),
-    Rule("rows", lambda p: p.taps <= 128, "depthwise weight gradient: row by row, in cache"),
+    Rule("slices", lambda p: _short(p), "depthwise: a sum of shifted slices"),
+    Rule("rows", lambda p: _short(p), "depthwise weight gradient: row by row, in cache"),
     Rule("columns", lambda p: positions(p) < 512 and p.taps > 1, "small maps of many channels: one product, then sums"),
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
@@ -56,7 +68,7 @@ RULES = (
     Rule("winograd rows", lambda p: _winograd(p) and min(p.channels, p.filters) >= 192, "3×3 of many channels"),
     Rule(
         "canonical",
-        lambda p: positions(p) < 1024 or (p.window.rank == 1 and p.window.stride == (1,)),
+        lambda p: _small_gradient(p),
         "weight gradient of a small map or a line: XLA's library, in loops too",
     ),
     Rule("patches", lambda p: True, "weight gradient: products with patches of rows, in cache"),

@@ -64,6 +64,11 @@ class View:
         window = Window(along(shape), along(size), along(stride), along(dilation), pairs, none, along(out))
         return cls(tuple(shape), order, len(before), window)
 
+    def extremum(self, name: str, dtype: Any) -> pool.Extremum | None:
+        """Which extremum a primitive of this name means here, None where lax keeps it: windows of padding alone."""
+        alone = any(0 in count for count in self.window.real_taps())
+        return None if alone or not known_dtype(dtype) else _KINDS.get(name)
+
     def enter(self, x: jax.Array) -> jax.Array:
         """An array in the caller's order as (N, *spatial, C), before or after the windows."""
         if self.order != tuple(range(x.ndim)):
@@ -73,7 +78,7 @@ class View:
         return x.reshape(prod(shape[: self.first]), *shape[self.first : last], prod(shape[last:]))
 
     def leave(self, y: jax.Array) -> jax.Array:
-        """The inverse."""
+        """The inverse, in either place."""
         last = self.first + self.window.rank
         whole = [self.shape[axis] for axis in self.order]
         y = y.reshape(*whole[: self.first], *y.shape[1:-1], *whole[last:])
@@ -88,8 +93,9 @@ _KINDS: dict[str, pool.Extremum] = {"max": "max", "ge": "max", "min": "min", "le
 
 def extremum(x: Any, params: dict[str, Any], name: str) -> Made:
     """`reduce_window_max` or `reduce_window_min`, of an operand with a shape and a dtype."""
-    view, kind = View.of(x.shape, params), _KINDS.get(name)
-    if view is None or kind is None or not known_dtype(x.dtype):
+    view = View.of(x.shape, params)
+    kind = view and view.extremum(name, x.dtype)
+    if view is None or kind is None:
         return None
     return lambda x: view.leave(pool.window_extremum(view.enter(x), view.window, kind))
 
@@ -100,6 +106,30 @@ def total(x: Any, params: dict[str, Any]) -> Made:
     if view is None or not known_dtype(x.dtype):
         return None
     return lambda x: view.leave(pool.window_sum(view.enter(x), view.window))
+
+
+def total_transposed(dy: Any, padding: Sequence[tuple[int, int, int]], x: Any, params: dict[str, Any]) -> Made:
+    """The gradient of `reduce_window_sum` as JAX writes it: a sum over windows of stride 1 of dy padded with zeros, a
+    stride less one between its elements. A function of dy, unpadded, for a result like x.
+
+    None where that is not what the padding and the windows amount to.
+    """
+    size, dilation = params["window_dimensions"], params["window_dilation"]
+    same = [params["window_strides"], params["base_dilation"]] == [(1,) * len(size)] * 2
+    if not same or any(pair != (0, 0) for pair in map(tuple, params["padding"])):
+        return None
+    forward, pads = dict(params), []
+    for o, n, k, d, (low, high, between) in zip(dy.shape, x.shape, size, dilation, padding, strict=True):
+        first, reach = extent(k, d) - 1 - low, between * (o - 1) + o - 1 + extent(k, d)
+        last = reach - n - first
+        if min(low, high, between, first) < 0 or last <= -between - 1:
+            return None
+        pads.append((first, max(last, 0)))
+    forward |= {"window_strides": tuple(between + 1 for _, _, between in padding), "padding": tuple(pads)}
+    view = View.of(x.shape, forward)
+    if view is None or not known_dtype(dy.dtype):
+        return None
+    return lambda dy: view.leave(pool.window_sum_transpose(view.enter(dy), view.window))
 
 
 def general(x: Any, init: Any, params: dict[str, Any]) -> Made:
@@ -131,15 +161,17 @@ def general(x: Any, init: Any, params: dict[str, Any]) -> Made:
 
 def spread(source: Any, x: Any, params: dict[str, Any]) -> Made:
     """`select_and_scatter_add`: each window's value goes to its first extremum, and what meets there is added."""
-    view, kind = View.of(x.shape, params), _KINDS.get(params["select_prim"].name)
-    if view is None or kind is None or not known_dtype(x.dtype):
+    view = View.of(x.shape, params)
+    kind = view and view.extremum(params["select_prim"].name, x.dtype)
+    if view is None or kind is None:
         return None
     return lambda source, x: view.leave(pool.window_spread(view.enter(x), view.enter(source), view.window, kind))
 
 
 def pick(tangents: Any, x: Any, params: dict[str, Any]) -> Made:
     """`select_and_gather_add`: of another array, the element where each window's first extremum is."""
-    view, kind = View.of(x.shape, params), _KINDS.get(params["select_prim"].name)
-    if view is None or kind is None or not known_dtype(x.dtype):
+    view = View.of(x.shape, params)
+    kind = view and view.extremum(params["select_prim"].name, x.dtype)
+    if view is None or kind is None:
         return None
     return lambda t, x: view.leave(pool.window_pick(view.enter(x), view.enter(t), view.window, kind))

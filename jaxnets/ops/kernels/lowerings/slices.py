@@ -77,7 +77,7 @@ def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
     y = jnp.zeros(problem.y_shape, x.dtype)
     for ranges in _pieces(problem.window):
         part = _sum(*_cut(x, w, problem.window, ranges))
-        y = lax.dynamic_update_slice(y, part, [0, *(np.int32(start) for start, _ in ranges), 0])
+        y = lax.dynamic_update_slice(y, part, [np.int32(at) for at in (0, *(start for start, _ in ranges), 0)])
     return y
 
 

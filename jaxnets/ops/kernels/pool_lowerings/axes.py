@@ -13,8 +13,6 @@ from jaxnets.ops.kernels.pool_lowerings import along, counts, passes, steps
 from jaxnets.ops.kernels.pool_lowerings.passes import Pass
 from jaxnets.ops.kernels.pool_problem import PoolProblem
 
-_MOST_TAPS = 64
-
 
 def _passes(problem: PoolProblem) -> tuple[Pass, ...]:
     return passes.of(problem.window, problem.selects)
@@ -23,7 +21,7 @@ def _passes(problem: PoolProblem) -> tuple[Pass, ...]:
 def fits(problem: PoolProblem) -> bool:
     """More passes than one, few enough taps in each to be written out, and positions to be tabled."""
     each = [step.axis for step in _passes(problem)]
-    return len(each) > 1 and all(axis.size <= _MOST_TAPS and axis.table <= along.LARGEST for axis in each)
+    return len(each) > 1 and all(axis.size <= passes.MOST_TAPS and axis.table <= along.LARGEST for axis in each)
 
 
 def run(problem: PoolProblem, *operands: jax.Array) -> jax.Array:

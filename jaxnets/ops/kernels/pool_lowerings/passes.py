@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 from math import gcd
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ from jaxnets.ops.kernels.pool_lowerings import along, steps
 from jaxnets.ops.kernels.pool_lowerings.along import Axis, Tap
 from jaxnets.ops.kernels.pool_problem import lowest
 
+MOST_TAPS = 64  # of a pass, that can be written out
 _LONG = 8  # taps along an axis from which two passes may pay
 
 
@@ -64,17 +66,16 @@ def _inner(axis: Axis, w: int, g: int) -> int:
 def _split(axis: Axis, overlapping: bool) -> tuple[int, int, int] | None:
     """A window as q windows of w neighbors, each g after the last: the (w, q, g) of the least work, None where one pass
     is as good."""
-    least, found = (axis.size + 2) * axis.out, None
-    few = range(2, min(axis.size, _MOST))
+    least, found = (axis.size + 2) * axis.out if axis.size <= MOST_TAPS else np.inf, None
+    few = range(2, min(axis.size, MOST_TAPS + 1))
     for w, q in product(few, few):
-        if True:
-            g, left = divmod(axis.size - w, q - 1)
-            if left or not 1 <= g <= w or (g < w and not overlapping):
-                continue
-            # An array written and read costs about as much as two taps more.
-            work = (w + 2) * _inner(axis, w, g) + (q + 2) * axis.out
-            if work < least:
-                least, found = work, (w, q, g)
+        g, left = divmod(axis.size - w, q - 1)
+        if left or not 1 <= g <= w or (g < w and not overlapping):
+            continue
+        # An array written and read costs about as much as two taps more.
+        work = (w + 2) * _inner(axis, w, g) + (q + 2) * axis.out
+        if work < least:
+            least, found = work, (w, q, g)
     return found
 
 
