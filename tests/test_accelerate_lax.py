@@ -104,15 +104,15 @@ def calls(draw: st.DrawFn) -> Call:
         *spatial,
     )
     rhs = (filters * groups, channels, *size)
-    params = dict(
-        window_strides=tuple(stride),
-        padding=tuple(padding),
-        lhs_dilation=tuple(lhs_dilation),
-        rhs_dilation=tuple(rhs_dilation),
-        dimension_numbers=lax.ConvDimensionNumbers(*orders),
-        feature_group_count=groups if kind == "features" else 1,
-        batch_group_count=groups if kind == "batch" else 1,
-    )
+    params = {
+        "window_strides": tuple(stride),
+        "padding": tuple(padding),
+        "lhs_dilation": tuple(lhs_dilation),
+        "rhs_dilation": tuple(rhs_dilation),
+        "dimension_numbers": lax.ConvDimensionNumbers(*orders),
+        "feature_group_count": groups if kind == "features" else 1,
+        "batch_group_count": groups if kind == "batch" else 1,
+    }
     shapes = [tuple(np.asarray(s)[np.argsort(o)].tolist()) for s, o in ((lhs, orders[0]), (rhs, orders[1]))]
     return Call(*shapes, params, draw(st.integers(0, 99)))
 

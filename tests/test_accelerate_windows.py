@@ -41,12 +41,12 @@ def windows(draw: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, Any]]:
         dilation.append(d)
         padding.append((low, high))
     plain = draw(st.booleans())
-    numbers = dict(
-        window_dimensions=tuple(size),
-        window_strides=tuple(stride),
-        padding=tuple(padding),
-        window_dilation=(1,) * rank if plain else tuple(dilation),
-    )
+    numbers = {
+        "window_dimensions": tuple(size),
+        "window_strides": tuple(stride),
+        "padding": tuple(padding),
+        "window_dilation": (1,) * rank if plain else tuple(dilation),
+    }
     hypothesis.assume(max(size) > 1)  # else there is no window: XLA sees as much
     return draw(st.sampled_from(list(KINDS))), tuple(shape), numbers
 

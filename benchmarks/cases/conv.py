@@ -87,7 +87,7 @@ TRANSPOSED = tuple(
 
 BATCHED = (
     _conv("kernels batched by vmap", "8 kernels 3x3", (8, 4, 28, 28, 32), (8, 3, 3, 32, 32), form="batched"),
-    _conv("kernels batched by vmap", "8 kernels 3x3, one x", (8, 28, 28, 32), (8, 3, 3, 32, 32), form="shared x"),
+    _conv("kernels batched by vmap", "4 kernels 3x3", (4, 8, 14, 14, 64), (4, 3, 3, 64, 64), form="batched"),
 )
 
 DTYPES = tuple(
@@ -98,6 +98,7 @@ DTYPES = tuple(
 
 OTHER = "other convolutions"
 KINDS = (
+    _conv(OTHER, "8 kernels 3x3, one x", (8, 28, 28, 32), (8, 3, 3, 32, 32), form="shared x"),
     _conv(OTHER, "dense 3x3, dilation 2", (8, 28, 28, 128), (3, 3, 128, 128), dilation=2),
     _depthwise(OTHER, "depthwise 3x3, dilation 2", (8, 28, 28, 128), (3, 3), dilation=2),
     _conv(OTHER, "causal 1-D 2, dilation 8", (8, 1024, 64), (2, 64, 64), padding="CAUSAL", dilation=8),

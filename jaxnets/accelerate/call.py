@@ -35,9 +35,9 @@ def accelerate(fn: Callable[P, R]) -> Callable[P, R]:
     keys and effects (debug prints, callbacks) stay in their places. As under `jax.jit`, `fn` must be a pure function:
     it is traced once for each structure, shape, dtype and static value, and not called again for those.
 
-    Raises `TypeError` if `fn` is not callable or a static argument not hashable, and whatever `fn` raises. Gradient: that
-    of `fn`, to rounding. `jaxnets.lowering("lax")` switches the replacement off. Cost: one more trace; without `jax.jit`
-    each operation runs by itself, as in `fn`.
+    Raises `TypeError` if `fn` is not callable or a static argument not hashable, and whatever `fn` raises. Gradient:
+    that of `fn`, to rounding. `jaxnets.lowering("lax")` switches the replacement off. Cost: one more trace; without
+    `jax.jit` each operation runs by itself, as in `fn`.
 
     >>> import jax, jax.numpy as jnp
     >>> from jax import lax

@@ -48,7 +48,8 @@ def _is(a: Any, b: Any) -> bool:
 def _equations(jaxpr: Any) -> list[Any]:
     """What stands in the place of the equations of a jaxpr."""
     pads = {each.outvars[0]: each for each in jaxpr.eqns if each.primitive is primitives.pad_p}
-    equations, taken = [], set()
+    equations: list[Any] = []
+    taken: set[Any] = set()  # paddings that have become part of another equation
     for equation in jaxpr.eqns:
         merged = _merged(equation, pads)
         if merged is not None:
@@ -61,7 +62,7 @@ def _equations(jaxpr: Any) -> list[Any]:
 
 
 def _merged(equation: Any, pads: dict[Any, Any]) -> Sequence[Any] | None:
-    """A sum over windows together with the padding before it, where the two are the gradient of another such sum."""
+    """A sum over windows and the padding before it, in one: as JAX writes the gradient of such a sum."""
     if equation.primitive is not primitives.reduce_window_sum_p or compat.is_literal(equation.invars[0]):
         return None
     pad = pads.get(equation.invars[0])
@@ -71,7 +72,7 @@ def _merged(equation: Any, pads: dict[Any, Any]) -> Sequence[Any] | None:
     if compat.is_explicitly_sharded(dy.aval) or compat.unused(equation):
         return None
     padding = pad.params["padding_config"]
-    function = windows_from_lax.total_transposed(dy.aval, padding, result.aval, equation.params)
+    function = windows_from_lax.padded_total(dy.aval, padding, result.aval, equation.params)
     return function and compat.in_place_of(equation.replace(invars=[dy]), function)
 
 
@@ -105,7 +106,7 @@ def replacement(equation: Any) -> Function | None:
         if len(operands) != 2:
             return None
         start = equation.invars[1]
-        return windows_from_lax.general(*operands[:1], start.val if compat.is_literal(start) else None, params)
+        return windows_from_lax.general(operands[0], start.val if compat.is_literal(start) else None, params)
     return _REPLACED[name](*operands, params)
 
 
@@ -164,7 +165,8 @@ class Program:
             outputs, rebuild = _parted(fn(*args, **kwargs))
             return outputs
 
-        info = compat.call_info(fn, *jax.tree.unflatten(tree, leaves), arrays)
+        args, kwargs = jax.tree.unflatten(tree, leaves)
+        info = compat.call_info(fn, args, kwargs, arrays)
         jaxpr, consts = compat.trace(flat, [compat.aval_of(leaf) for leaf in _kept(leaves, arrays)], info)
         assert rebuild is not None
         return cls(rewritten(jaxpr), consts, arrays, rebuild)

@@ -12,7 +12,7 @@ from jaxnets.core import Layer, Params, State, pure
 from jaxnets.layers import arguments
 from jaxnets.layers.leaves import Example, example, read
 from jaxnets.ops import check
-from jaxnets.ops.precision import widen
+from jaxnets.ops.norm import normalize_batch
 
 BEGIN = {"scale": 1.0, "shift": 0.0, "mean": 0.0, "var": 1.0}
 """What every channel begins with."""
@@ -95,19 +95,15 @@ def rms_norm(*, eps: float = 1e-6, scale: bool = True) -> Layer:
     return _per_sample("rms_norm", scale, False, lambda x, **leaves: ops.rms_norm(x, **leaves, eps=eps))
 
 
-def _batch_statistics(op: str, x: jax.Array) -> tuple[jax.Array, jax.Array, int]:
-    """Mean and (biased) variance of each channel in float32 at least, and over how many values."""
+def _count(op: str, x: jax.Array) -> int:
+    """Over how many values the statistics of a batch are: 2 at least."""
     count = x.size // x.shape[-1]
     if count < 2:
         raise ValueError(
             f"{op}: x has shape {x.shape}, {count} value{'s' * (count != 1)} per channel, which has no variance; train "
             f"on at least 2, or pass train=False"
         )
-    wide, axes = widen(x), tuple(range(x.ndim - 1))
-    mean = wide.mean(axes)
-    # Two passes: the mean of squares less the square of the mean loses all digits where the mean is large.
-    var = jnp.square(wide - mean.reshape((1,) * len(axes) + (-1,))).mean(axes)
-    return mean, var, count
+    return count
 
 
 def batch_norm(*, momentum: float = 0.9, eps: float = 1e-5, scale: bool = True, shift: bool = True) -> Layer:
@@ -151,10 +147,9 @@ def batch_norm(*, momentum: float = 0.9, eps: float = 1e-5, scale: bool = True, 
         old = read(op, state, remembered, jnp.float32, what="state")
         if not train:
             return ops.batch_norm(x, **old, **leaves, eps=eps), state
-        mean, var, count = _batch_statistics(op, x)
-        y = ops.batch_norm(x, mean, var, **leaves, eps=eps)
-        unbiased = var * (count / (count - 1))
-        new = {"mean": mean, "var": unbiased}
+        count = _count(op, x)
+        y, mean, var = normalize_batch(x, **leaves, eps=eps)
+        new = {"mean": mean, "var": var * (count / (count - 1))}
         kept = {name: momentum * old[name] + (1 - momentum) * new[name].astype(jnp.float32) for name in new}
         return y, kept
 

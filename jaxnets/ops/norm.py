@@ -6,13 +6,19 @@ float32 parameters beside bfloat16 inputs: they are cast to the dtype it is comp
 
 from __future__ import annotations
 
+from functools import partial
+from math import prod
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.custom_derivatives import SymbolicZero
 from jax.typing import ArrayLike
 
 from jaxnets.ops import check
+from jaxnets.ops.kernels import reduce
 from jaxnets.ops.precision import widen
 
 
@@ -38,19 +44,89 @@ def _affine(op: str, y: jax.Array, scale: jax.Array | None, shift: jax.Array | N
     return y if shift is None else y + _vector(op, shift, y, "shift")
 
 
-def _rsqrt(op: str, var: jax.Array, eps: ArrayLike) -> jax.Array:
-    """`1 / sqrt(var + eps)`, eps checked where it is known now."""
+def _eps(op: str, eps: ArrayLike, x: jax.Array) -> jax.Array:
+    """`eps` in the dtype of x, checked where it is known now."""
     if jnp.ndim(eps) != 0:
         raise ValueError(f"{op}: eps has shape {jnp.shape(eps)}; pass one number")
     if not isinstance(eps, jax.core.Tracer) and not float(np.asarray(eps)) >= 0:
         raise ValueError(f"{op}: eps is {eps}; it must be at least 0")
-    return lax.rsqrt(var + jnp.asarray(eps, var.dtype))
+    return jnp.asarray(eps, x.dtype)
+
+
+def _rsqrt(op: str, var: jax.Array, eps: ArrayLike) -> jax.Array:
+    """`1 / sqrt(var + eps)`."""
+    return lax.rsqrt(var + _eps(op, eps, var))
 
 
 def _standardize(op: str, x: jax.Array, axes: tuple[int, ...], eps: ArrayLike) -> jax.Array:
     """x less its mean over `axes`, divided by its deviation there; the variance is the mean squared deviation."""
     deviation = x - x.mean(axes, keepdims=True)
     return deviation * _rsqrt(op, jnp.square(deviation).mean(axes, keepdims=True), eps)
+
+
+def _shared(statistic: jax.Array, groups: int | None) -> jax.Array:
+    """What each channel shares with its group, the mean over the group; as it is where each channel stands alone."""
+    if groups is None or groups == statistic.shape[-1]:
+        return statistic
+    parted = statistic.reshape(*statistic.shape[:-1], groups, -1)
+    return jnp.broadcast_to(parted.mean(-1, keepdims=True), parted.shape).reshape(statistic.shape)
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(4, 5))
+def _normalized(
+    x: jax.Array, scale: jax.Array, shift: jax.Array, eps: jax.Array, axes: tuple[int, ...], groups: int | None
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """x normalized by its statistics over `axes`, none of them the channels', and over groups of channels; the mean and
+    the variance, with size 1 on these axes. Scale and shift are vectors in the dtype of the statistics.
+
+    Each sum is a pass over x of its own, here and in the derivative, which is written out because that of the plain
+    formula has twice as many and keeps x - mean for them.
+    """
+    mean = _shared(widen(reduce.apart(x)[0]).mean(axes, keepdims=True), groups)
+    deviation = jnp.subtract(*map(widen, reduce.apart(x, mean)))
+    # Two passes: the mean of squares less the square of the mean loses all digits where the mean is large.
+    var = _shared(jnp.square(deviation).mean(axes, keepdims=True), groups)
+    gain = scale * lax.rsqrt(var + eps)
+    return reduce.spread(gain, jnp.broadcast_to(shift, gain.shape), x, mean, axes), mean, var
+
+
+@partial(_normalized.defjvp, symbolic_zeros=True)
+def _normalized_jvp(axes: tuple[int, ...], groups: int | None, primals: Any, tangents: Any) -> Any:
+    """With r = 1 / sqrt(var + eps): d mean = mean(dx), d var = 2 mean(dx (x - mean)), d r = -r³ d var / 2."""
+    x, scale, shift, eps = primals
+    y, mean, var = _normalized(x, scale, shift, eps, axes, groups)
+    dx = tangents[0]
+    dscale, dshift, deps = (jnp.zeros((), mean.dtype) if isinstance(d, SymbolicZero) else d for d in tangents[1:])
+    r = lax.rsqrt(var + eps)
+    gain, dmean, dvar = scale * r, jnp.zeros_like(mean), jnp.zeros_like(mean)
+    direct = None
+    if not isinstance(dx, SymbolicZero):
+        dx = widen(dx)  # once for all, so that what becomes of it is added up before it is rounded
+        count = max(prod(x.shape[axis] for axis in axes), 1)
+        total, deviating = reduce.sums(dx, x, mean, axes)
+        dmean, dvar = _shared(total / count, groups), _shared(deviating * (2 / count), groups)
+        direct = gain * dx
+    dgain = dscale * r - scale * (r * r * r / 2) * (dvar + deps)
+    dy = reduce.spread(dgain, jnp.broadcast_to(dshift - gain * dmean, gain.shape), x, mean, axes, mean.dtype)
+    dy = dy if direct is None else direct + dy
+    return (y, mean, var), (dy.astype(x.dtype), dmean, dvar)
+
+
+def _with_statistics(
+    op: str,
+    x: jax.Array,
+    scale: jax.Array | None,
+    shift: jax.Array | None,
+    eps: ArrayLike,
+    axes: tuple[int, ...],
+    groups: int | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """`_normalized`, its arguments checked and those that are missing put in."""
+    wide = widen(x)
+    one = jnp.ones((1,) * (x.ndim - 1) + x.shape[-1:], wide.dtype)
+    gain = one if scale is None else _vector(op, scale, wide, "scale")
+    offset = jnp.zeros_like(one) if shift is None else _vector(op, shift, wide, "shift")
+    return _normalized(x, gain, offset, _eps(op, eps, wide), axes, groups)
 
 
 def batch_norm(
@@ -76,8 +152,37 @@ def batch_norm(
     op = "batch_norm"
     x = _rows(op, x)
     wide = widen(x)
-    y = (wide - _vector(op, mean, wide, "mean")) * _rsqrt(op, _vector(op, var, wide, "var"), eps)
-    return _affine(op, y, scale, shift).astype(x.dtype)
+    at = _vector(op, mean, wide, "mean")
+    gain = _rsqrt(op, _vector(op, var, wide, "var"), eps)
+    gain = gain if scale is None else gain * _vector(op, scale, wide, "scale")
+    offset = jnp.zeros_like(gain) if shift is None else _vector(op, shift, wide, "shift")
+    return reduce.spread(gain, offset, x, at, tuple(range(x.ndim - 1)))
+
+
+def normalize_batch(
+    x: jax.Array,
+    scale: jax.Array | None = None,
+    shift: jax.Array | None = None,
+    *,
+    eps: ArrayLike = 1e-5,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Each channel normalized by its own mean and variance over all other axes, as batch norm does in training.
+
+    Shapes: x (..., C), scale and shift (C,) → (..., C), then the mean and the biased variance (C,), float32 at least.
+    Argument: `eps`, added to the variance, at least 0. Raises `TypeError` for integers and `ValueError` for vectors of
+    another length. Gradient: to x through the statistics too, to scale and shift; that of the statistics to x. Cost:
+    three passes, and as many for the gradient. Ioffe & Szegedy, 2015, https://arxiv.org/abs/1502.03167.
+
+    >>> import jax.numpy as jnp
+    >>> y, mean, var = normalize_batch(jnp.array([[1., 10.], [3., 30.]]), eps=0)
+    >>> y, mean, var
+    (Array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32), Array([ 2., 20.], dtype=float32), Array([  1., 100.], dtype=float32))
+    """
+    op = "batch_norm"
+    x = _rows(op, x)
+    y, mean, var = _with_statistics(op, x, scale, shift, eps, tuple(range(x.ndim - 1)))
+    return y, mean.reshape(-1), var.reshape(-1)
 
 
 def layer_norm(
@@ -101,16 +206,6 @@ def layer_norm(
     op = "layer_norm"
     x = _rows(op, x, axes="(..., D)")
     return _affine(op, _standardize(op, widen(x), (-1,), eps), scale, shift).astype(x.dtype)
-
-
-def _grouped(
-    op: str, x: jax.Array, groups: int, scale: jax.Array | None, shift: jax.Array | None, eps: ArrayLike
-) -> jax.Array:
-    """Each sample's `groups` groups of neighboring channels normalized over all of space."""
-    n, c = x.shape[0], x.shape[-1]
-    parted = widen(x).reshape(n, *x.shape[1:-1], groups, c // groups)
-    axes = (*range(1, x.ndim - 1), x.ndim)
-    return _affine(op, _standardize(op, parted, axes, eps).reshape(x.shape), scale, shift).astype(x.dtype)
 
 
 def group_norm(
@@ -139,7 +234,7 @@ def group_norm(
         raise ValueError(
             f"{op}: groups={groups} does not divide the {x.shape[-1]} channels of x {x.shape}; use a divisor"
         )
-    return _grouped(op, x, groups, scale, shift, eps)
+    return _with_statistics(op, x, scale, shift, eps, tuple(range(1, x.ndim - 1)), groups)[0]
 
 
 def instance_norm(
@@ -162,7 +257,7 @@ def instance_norm(
     """
     op = "instance_norm"
     x = _rows(op, x, 3, "(N, *spatial, C), with a spatial axis")
-    return _grouped(op, x, x.shape[-1], scale, shift, eps)
+    return _with_statistics(op, x, scale, shift, eps, tuple(range(1, x.ndim - 1)))[0]
 
 
 def rms_norm(x: jax.Array, scale: jax.Array | None = None, *, eps: ArrayLike = 1e-6) -> jax.Array:

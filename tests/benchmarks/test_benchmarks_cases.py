@@ -144,7 +144,7 @@ def test_without_numpy_the_naive_program_is_the_judge():
 
 @pytest.mark.parametrize("form", ["batched", "shared x", "channels first"])
 def test_forms_agree_with_numpy_in_both_directions(form):
-    (found,) = (c for c in CONV if c.form == form and c.op == "conv")
+    found = next(c for c in CONV if c.form == form and c.op == "conv")
     for job in jobs.jobs("conv", found, quick=True):
         row = bench.measure(job, EFFORT)
         assert row.checked_against == "numpy"

@@ -343,10 +343,10 @@ def test_operands_of_two_dtypes_are_refused() -> None:
 # Meshes.
 
 
-def test_shard_map_knows_what_varies() -> None:
+@each_kind
+def test_shard_map_knows_what_varies(sample: Sample) -> None:
     """Maps vary over the mesh, kernels do not: the gradient of a kernel is summed over the mesh by JAX itself."""
     mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,))
-    sample = DENSE
     x, w = sample.operands("forward")
     y = sample.operands("input_gradient")[0]
     plain = {"forward": (x, w), "input_gradient": (y, w), "weight_gradient": (x, y)}

@@ -10,12 +10,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
 from jax.test_util import check_grads
 
 import jaxnets
 from jaxnets import compat, ops
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels import planner
+from jaxnets.ops.kernels.family import bind
 from jaxnets.ops.kernels.lowerings import TABLE
 from jaxnets.ops.kernels.planning import candidates
 from jaxnets.ops.kernels.problem import MEMBERS, Member, Problem
@@ -84,17 +87,38 @@ def test_every_lowering_has_its_cases() -> None:
     assert can - with_copies == set()
 
 
-@pytest.mark.parametrize(
-    ("name", "member", "sample"),
-    [("patches", "weight_gradient", IN_CHUNKS[0]), ("columns", "input_gradient", IN_CHUNKS[1])],
-    ids=str,
-)
+CHUNKED: list[tuple[str, Member, Sample]] = [
+    ("patches", "weight_gradient", IN_CHUNKS[0]),
+    ("columns", "input_gradient", IN_CHUNKS[1]),
+]
+
+
+@pytest.mark.parametrize(("name", "member", "sample"), CHUNKED, ids=str)
 def test_a_batch_in_chunks(name: str, member: Member, sample: Sample) -> None:
     run = partial(planner.run, name, sample.problem(member), platform="cpu")
     operands = expected(sample, member)[0]
     loops = [e.primitive.name for _, e, _ in compat.equations(jax.make_jaxpr(run)(*operands).jaxpr)]
     assert {"scan", "while"} & set(loops), "the sample is too small to be taken in chunks"
     check(jax.jit(run)(*operands), sample, member, what=name)
+
+
+def firsts() -> list[tuple[str, Member, Sample]]:
+    """For each lowering and member, the first sample; and those that it takes in chunks."""
+    found: dict[tuple[str, Member], Sample] = {}
+    for name, member, sample in CASES:
+        found.setdefault((name, member), sample)
+    return [*((*pair, sample) for pair, sample in found.items()), *CHUNKED]
+
+
+@pytest.mark.parametrize(("name", "member", "sample"), firsts(), ids=str)
+def test_it_lowers_inside_shard_map(name: str, member: Member, sample: Sample) -> None:
+    """Both operands vary over the mesh, and so do the carries of its loops. (What is computed is the same.)"""
+    mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Auto,))
+    problem = sample.problem(member)
+    how = {"precision": None, "lowering": name, "copies": sample.copies}
+    local = partial(bind, member, window=problem.window, groups=problem.groups, **how)
+    spread = jax.shard_map(local, mesh=mesh, in_specs=(P("data"), P("data")), out_specs=P("data"), check_vma=True)
+    assert jax.jit(spread).lower(*problem.structs()).out_info.shape == expected(sample, member)[1].shape
 
 
 KINDS = (

@@ -94,8 +94,7 @@ _KINDS: dict[str, pool.Extremum] = {"max": "max", "ge": "max", "min": "min", "le
 def extremum(x: Any, params: dict[str, Any], name: str) -> Made:
     """`reduce_window_max` or `reduce_window_min`, of an operand with a shape and a dtype."""
     view = View.of(x.shape, params)
-    kind = view and view.extremum(name, x.dtype)
-    if view is None or kind is None:
+    if view is None or (kind := view.extremum(name, x.dtype)) is None:
         return None
     return lambda x: view.leave(pool.window_extremum(view.enter(x), view.window, kind))
 
@@ -108,26 +107,26 @@ def total(x: Any, params: dict[str, Any]) -> Made:
     return lambda x: view.leave(pool.window_sum(view.enter(x), view.window))
 
 
-def total_transposed(dy: Any, padding: Sequence[tuple[int, int, int]], x: Any, params: dict[str, Any]) -> Made:
-    """The gradient of `reduce_window_sum` as JAX writes it: a sum over windows of stride 1 of dy padded with zeros, a
-    stride less one between its elements. A function of dy, unpadded, for a result like x.
+def padded_total(dy: Any, padding: Sequence[tuple[int, int, int]], x: Any, params: dict[str, Any]) -> Made:
+    """`reduce_window_sum` of dy padded with zeros: a function of dy, unpadded, for a result like x.
 
-    None where that is not what the padding and the windows amount to.
+    With zeros between the elements, this is how JAX writes the gradient of a sum over windows. None where it is not.
     """
     size, dilation = params["window_dimensions"], params["window_dilation"]
-    same = [params["window_strides"], params["base_dilation"]] == [(1,) * len(size)] * 2
-    if not same or any(pair != (0, 0) for pair in map(tuple, params["padding"])):
+    if any(tuple(pair) != (0, 0) for pair in params["padding"]) or set(params["base_dilation"]) != {1}:
         return None
-    forward, pads = dict(params), []
+    if all(between == 0 for _, _, between in padding):
+        return total(dy, {**params, "padding": tuple((low, high) for low, high, _ in padding)})
+    pads = []
     for o, n, k, d, (low, high, between) in zip(dy.shape, x.shape, size, dilation, padding, strict=True):
-        first, reach = extent(k, d) - 1 - low, between * (o - 1) + o - 1 + extent(k, d)
-        last = reach - n - first
-        if min(low, high, between, first) < 0 or last <= -between - 1:
+        first = extent(k, d) - 1 - low
+        last = (o - 1) * (between + 1) + extent(k, d) - n - first
+        if min(low, high, between, first) < 0 or last + between < 0:
             return None
         pads.append((first, max(last, 0)))
-    forward |= {"window_strides": tuple(between + 1 for _, _, between in padding), "padding": tuple(pads)}
-    view = View.of(x.shape, forward)
-    if view is None or not known_dtype(dy.dtype):
+    stride = tuple(between + 1 for _, _, between in padding)
+    view = View.of(x.shape, {**params, "window_strides": stride, "padding": tuple(pads)})
+    if view is None or set(params["window_strides"]) != {1} or not known_dtype(dy.dtype):
         return None
     return lambda dy: view.leave(pool.window_sum_transpose(view.enter(dy), view.window))
 
@@ -162,8 +161,7 @@ def general(x: Any, init: Any, params: dict[str, Any]) -> Made:
 def spread(source: Any, x: Any, params: dict[str, Any]) -> Made:
     """`select_and_scatter_add`: each window's value goes to its first extremum, and what meets there is added."""
     view = View.of(x.shape, params)
-    kind = view and view.extremum(params["select_prim"].name, x.dtype)
-    if view is None or kind is None:
+    if view is None or (kind := view.extremum(params["select_prim"].name, x.dtype)) is None:
         return None
     return lambda source, x: view.leave(pool.window_spread(view.enter(x), view.enter(source), view.window, kind))
 
@@ -171,7 +169,6 @@ def spread(source: Any, x: Any, params: dict[str, Any]) -> Made:
 def pick(tangents: Any, x: Any, params: dict[str, Any]) -> Made:
     """`select_and_gather_add`: of another array, the element where each window's first extremum is."""
     view = View.of(x.shape, params)
-    kind = view and view.extremum(params["select_prim"].name, x.dtype)
-    if view is None or kind is None:
+    if view is None or (kind := view.extremum(params["select_prim"].name, x.dtype)) is None:
         return None
     return lambda t, x: view.leave(pool.window_pick(view.enter(x), view.enter(t), view.window, kind))

@@ -1,0 +1,195 @@
+"""Other people's models on our kernels: the same outputs and gradients, and nothing of lax's left to convolve or pool."""
+
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from accelerated import REPLACED, assert_close, assert_ours, names, normal
+from flax import linen, nnx
+
+from jaxnets import accelerate
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+pytestmark = pytest.mark.filterwarnings("default")  # what other packages warn of is theirs to mend
+
+
+@pytest.fixture(autouse=True)
+def usual_jax():
+    """jax as these packages expect it, and quick compilation: these programs run once each."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"), jax.debug_key_reuse(False):
+        jax.config.update("jax_disable_most_optimizations", True)
+        yield
+        jax.config.update("jax_disable_most_optimizations", False)
+
+
+def check(fn: Any, params: Any, x: Any, tolerance: float = 1e-3) -> None:
+    """fn(params, x), an array, and the gradient of its square, accelerated before, behind and not at all."""
+
+    def loss(params: Any, x: Any) -> Any:
+        y = fn(params, x)
+        return jnp.mean(jnp.square(y)), y
+
+    plain = jax.value_and_grad(loss, has_aux=True)
+    behind = accelerate(plain)
+
+    def before(params: Any, x: Any) -> Any:
+        return jax.value_and_grad(accelerate(loss), has_aux=True)(params, x)
+
+    assert {*names(plain, params, x)} & REPLACED
+    assert_ours(behind, params, x)
+    assert_ours(before, params, x)
+    expected = jax.jit(plain)(params, x)
+    for fast in (behind, before):
+        assert_close(jax.jit(fast)(params, x), expected, tolerance)
+
+
+class LinenNet(linen.Module):
+    @linen.compact
+    def __call__(self, x):
+        x = linen.Conv(8, (3, 3), strides=2)(x)
+        x = linen.relu(linen.BatchNorm(use_running_average=False)(x))
+        x = linen.max_pool(x, (3, 3), (2, 2), "SAME")
+        y = linen.Conv(8, (3, 3), feature_group_count=8, kernel_dilation=2)(x)
+        x = x + linen.Conv(8, (1, 1))(linen.avg_pool(y, (2, 2), (1, 1), "SAME"))
+        return linen.ConvTranspose(4, (4, 4), strides=(2, 2))(x)
+
+
+def test_flax_linen():
+    model, x = LinenNet(), normal(2, 12, 12, 3)
+    variables = model.init(jax.random.key(0), x)
+
+    def fn(params, x):
+        return model.apply({**variables, "params": params}, x, mutable=["batch_stats"])[0]
+
+    check(fn, variables["params"], x)
+
+
+def test_flax_linen_scanned_and_rematerialized():
+    class Block(linen.Module):
+        @linen.compact
+        def __call__(self, x, _):
+            return x + linen.Conv(4, (3, 3))(jnp.sin(x)), None
+
+    class Net(linen.Module):
+        @linen.compact
+        def __call__(self, x):
+            scanned = linen.scan(linen.remat(Block), {"params": 0}, split_rngs={"params": True}, length=3)
+            return scanned()(x, None)[0]
+
+    model, x = Net(), normal(2, 6, 6, 4)
+    variables = model.init(jax.random.key(0), x)
+    check(model.apply, variables, x)
+    assert "scan" in names(accelerate(model.apply), variables, x)
+
+
+class NnxNet(nnx.Module):
+    def __init__(self, rngs: nnx.Rngs):
+        self.stem = nnx.Conv(3, 8, (3, 3), strides=2, rngs=rngs)
+        self.norm = nnx.BatchNorm(8, rngs=rngs)
+        self.depthwise = nnx.Conv(8, 8, (5, 5), feature_group_count=8, rngs=rngs)
+        self.up = nnx.ConvTranspose(8, 4, (2, 2), strides=(2, 2), rngs=rngs)
+
+    def __call__(self, x):
+        x = nnx.max_pool(nnx.relu(self.norm(self.stem(x))), (2, 2), (2, 2))
+        return self.up(nnx.avg_pool(self.depthwise(x), (2, 2)))
+
+
+def test_flax_nnx():
+    graph, params, rest = nnx.split(NnxNet(nnx.Rngs(0)), nnx.Param, ...)
+    x = normal(2, 12, 12, 3)
+
+    def fn(params, x):
+        return nnx.merge(graph, params, rest)(x)
+
+    check(fn, params, x)
+
+    def step(params, rest, x):  # the state that batch norm leaves behind comes out
+        model = nnx.merge(graph, params, rest)
+        y = model(x)
+        return y, nnx.split(model, nnx.Param, ...)[2]
+
+    assert_close(accelerate(step)(params, rest, x), step(params, rest, x))
+
+
+def test_flax_nnx_module_as_an_argument():
+    model, x = NnxNet(nnx.Rngs(0)), normal(2, 12, 12, 3)
+    model.eval()
+    fast = nnx.jit(accelerate(lambda model, x: model(x)))
+    assert_close(fast(model, x), model(x))
+
+
+def test_equinox():
+    eqx = pytest.importorskip("equinox", reason="Equinox is not installed")
+    keys = iter(jax.random.split(jax.random.key(0), 8))
+    model = eqx.nn.Sequential(
+        [
+            eqx.nn.Conv2d(3, 8, 3, stride=2, padding=1, key=next(keys)),
+            eqx.nn.Lambda(jax.nn.gelu),
+            eqx.nn.MaxPool2d(3, 2, padding=1),
+            eqx.nn.Conv2d(8, 8, 3, groups=8, padding="SAME", key=next(keys)),
+            eqx.nn.AvgPool2d(2, 1),
+            eqx.nn.ConvTranspose2d(8, 4, 4, stride=2, padding=1, key=next(keys)),
+        ]
+    )
+    x = normal(2, 3, 12, 12)
+    params, static = eqx.partition(model, eqx.is_array)
+    check(lambda params, x: jax.vmap(eqx.combine(params, static))(x), params, x)
+
+    # The model itself, its activation functions and sizes among the leaves, as an argument.
+    apply = accelerate(lambda model, x: jax.vmap(model)(x))
+    assert_close(apply(model, x), jax.vmap(model)(x))
+    gradient = accelerate(eqx.filter_grad(lambda model, x: jnp.mean(jax.vmap(model)(x) ** 2)))
+    assert_ours(lambda x: jax.tree.leaves(gradient(model, x)), x)
+
+
+def test_haiku():
+    hk = pytest.importorskip("haiku", reason="Haiku is not installed")
+
+    @hk.without_apply_rng
+    @hk.transform
+    def net(x):
+        x = hk.Conv2D(8, 3, stride=2)(x)
+        x = hk.BatchNorm(False, False, 0.9)(x, True) if False else jax.nn.relu(x)
+        x = hk.max_pool(x, (1, 3, 3, 1), (1, 2, 2, 1), "SAME")
+        x = hk.DepthwiseConv2D(1, 3)(x)
+        x = hk.avg_pool(x, (1, 2, 2, 1), (1, 1, 1, 1), "SAME")
+        return hk.Conv2DTranspose(4, 4, stride=2)(x)
+
+    x = normal(2, 12, 12, 3)
+    check(net.apply, net.init(jax.random.key(0), x), x)
+
+
+@pytest.fixture(scope="module")
+def mobilenet():
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    if keras.backend.backend() != "jax":
+        pytest.skip("Keras runs on another backend here")
+    return keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=10)
+
+
+def test_keras(mobilenet):
+    params = [v.value for v in mobilenet.trainable_variables]
+    rest = [v.value for v in mobilenet.non_trainable_variables]
+
+    def fn(params, x):
+        return mobilenet.stateless_call(params, rest, x, training=True)[0]
+
+    check(fn, params, normal(4, 32, 32, 3), 1e-2)
+
+
+def test_keras_state(mobilenet):
+    params = [v.value for v in mobilenet.trainable_variables]
+    rest = [v.value for v in mobilenet.non_trainable_variables]
+    x = normal(2, 32, 32, 3)
+
+    def step(params, rest, x, training):
+        return mobilenet.stateless_call(params, rest, x, training=training)
+
+    fast = jax.jit(accelerate(step), static_argnums=3)
+    plain = jax.jit(step, static_argnums=3)
+    assert_close(fast(params, rest, x, True), plain(params, rest, x, True), 1e-3)
+    assert not {*names(lambda *a: accelerate(step)(*a, False), params, rest, x)} & REPLACED
+    assert np.isfinite(fast(params, rest, x, False)[0]).all()
