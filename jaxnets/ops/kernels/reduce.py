@@ -1,4 +1,4 @@
-"""Sums over the axes that share a statistic, and what spreads a statistic over them: what every normalization is made of.
+"""Sums over the axes that share a statistic, and what spreads it over them: what every normalization is made of.
 
 With statistics kept in arrays whose summed axes have size 1, and the deviation d = x - mean,
 
@@ -35,8 +35,8 @@ apart_p.multiple_results = sums_p.multiple_results = True
 def apart(*arrays: jax.Array) -> tuple[jax.Array, ...]:
     """The same arrays, which XLA for a CPU takes for others.
 
-    It sums as fast as memory can be read, but fuses into a sum only what nothing else reads. Were `x - mean` the same in
-    the variance, the output and the gradient, it would be written to memory and kept for all of them.
+    It sums as fast as memory can be read, but fuses into a sum only what nothing else reads. Were `x - mean` the same
+    in the variance, the output and the gradient, it would be written to memory and kept for all of them.
     """
     return tuple(apart_p.bind(*arrays))
 
