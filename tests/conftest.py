@@ -5,7 +5,7 @@ import tempfile
 
 # What somebody measured on this machine must not choose the lowerings that the suite tests.
 os.environ["JAXNETS_CACHE"] = tempfile.mkdtemp(prefix="jaxnets-tests-")
-# The suite is many small programs: compile them quickly, on the CPU unless the caller says otherwise.
+# On the CPU, unless the caller says otherwise.
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 
 import jax
@@ -14,6 +14,9 @@ import pytest
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
+# The suite is many small programs, each run once: what LLVM makes of them is not tested, what XLA makes of them is.
+# Doctests and examples run with all optimizations.
+jax.config.update("jax_disable_most_optimizations", True)
 
 
 @pytest.fixture
