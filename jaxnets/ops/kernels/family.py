@@ -108,8 +108,19 @@ def _parted(array: jax.Array, axis: int, size: int, groups: int = 1) -> jax.Arra
     return jnp.moveaxis(parted, axis + 1, 0).reshape(size, *shape[:axis], shape[axis] // size, *shape[axis + 1 :])
 
 
+def _no_results(operands: Any, dims: Any, *, copies: int, **how: Any) -> jax.Array:
+    """The result of a batch of none: 0 copies would mean that there is no axis of them."""
+    pairs = zip(operands, dims, strict=True)
+    shapes = [v.shape if at is None else v.shape[:at] + v.shape[at + 1 :] for v, at in pairs]
+    a, b = (jax.ShapeDtypeStruct(shape, operands[0].dtype) for shape in shapes)
+    lead = (copies,) if copies else ()
+    return jnp.zeros((0, *lead, *Problem.of(a=a, b=b, copies=copies, **how).result), a.dtype)
+
+
 def _batch(operands: Any, dims: Any, *, member: Member, copies: int, **how: Any) -> Any:
     (a, b), (at_a, at_b) = operands, dims
+    if any(at is not None and v.shape[at] == 0 for v, at in zip(operands, dims, strict=True)):
+        return _no_results(operands, dims, member=member, copies=copies, **how), 0
     if at_a is not None and at_b is not None:
         size = a.shape[at_a]
         if not copies:

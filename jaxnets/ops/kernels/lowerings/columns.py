@@ -6,7 +6,6 @@ from math import prod
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxnets.ops.kernels.lowerings import chunks, shapes
@@ -42,7 +41,7 @@ def _summed(problem: Problem, columns: jax.Array) -> jax.Array:
     lows = [low for low, _ in window.full_pads]
     made = {}
     for phase in np.ndindex(*window.stride):
-        total = jnp.zeros((problem.batch, *counts, problem.channels), columns.dtype)
+        total = shapes.zeros((problem.batch, *counts, problem.channels), columns)
         for index, tap in enumerate(np.ndindex(*window.size)):
             # Element phase + j * stride lies under this tap of output j + offset, if that is a whole number.
             places = zip(phase, lows, tap, window.dilation, window.stride, strict=True)

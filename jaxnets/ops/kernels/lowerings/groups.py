@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
 _WIDTH = 16  # channels that a merged group should have at least: a vector register holds 16 numbers
@@ -88,4 +89,4 @@ def _looped(
         part = compute(one, *pair)
         return lax.dynamic_update_slice_in_dim(result, part, g * part.shape[-1], axis=last)
 
-    return lax.fori_loop(0, problem.groups, put, jnp.zeros(problem.result, a.dtype))
+    return lax.fori_loop(0, problem.groups, put, shapes.zeros(problem.result, a))

@@ -42,7 +42,7 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
         return _of_rows(image, lax.dynamic_index_in_dim(y, index, keepdims=False), total, problem)
 
     shape = (width * channels,) if flat else (width, channels)
-    start = tuple(jnp.zeros(shape, x.dtype) for _ in range(problem.taps))
+    start = tuple(shapes.zeros(shape, x) for _ in range(problem.taps))
     total = lax.fori_loop(0, problem.batch, of_image, start)
     return jnp.stack(total).reshape(problem.taps, width, channels).sum(1).reshape(problem.w_shape)
 

@@ -51,5 +51,5 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
         return total + product(*images)
 
     made = jax.eval_shape(product, x[:n], y[:n])
-    total = lax.fori_loop(0, problem.batch // n, part, jnp.zeros(made.shape, made.dtype))
+    total = lax.fori_loop(0, problem.batch // n, part, shapes.zeros(made.shape, x))
     return upright(total, problem.w_shape)

@@ -36,6 +36,12 @@ def resized(x: jax.Array, pads: Sequence[tuple[int, int]], first: int = 1) -> ja
     return x if all(g == (0, 0, 0) for g in grown) else lax.pad(x, np.zeros((), x.dtype), grown)
 
 
+def zeros(shape: Sequence[int], like: jax.Array) -> jax.Array:
+    """Zeros of this shape and the dtype of `like`, which vary over the axes of a `jax.shard_map` as that does: a loop
+    must begin with what it goes on with."""
+    return lax.full_like(like, 0, shape=tuple(shape))
+
+
 def padded(x: jax.Array, window: Window) -> jax.Array:
     """x (N, *spatial, C) with the padding written out and what no window reaches cut off: (N, *reach, C)."""
     return resized(x, exact_pads(window))

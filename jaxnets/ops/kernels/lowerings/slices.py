@@ -74,7 +74,7 @@ def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
 
     A padded copy of x costs more than the sum itself where taps are few.
     """
-    y = jnp.zeros(problem.y_shape, x.dtype)
+    y = shapes.zeros(problem.y_shape, x)
     for ranges in _pieces(problem.window):
         part = _sum(*_cut(x, w, problem.window, ranges))
         y = lax.dynamic_update_slice(y, part, [np.int32(at) for at in (0, *(start for start, _ in ranges), 0)])

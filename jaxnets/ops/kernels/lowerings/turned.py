@@ -84,7 +84,7 @@ def phases(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
 def _one_phase(problem: Problem, y: jax.Array, w: jax.Array, chosen: Sequence[Phase], compute: Any) -> jax.Array:
     counts = counts_of(problem.window)
     if any(not phase.taps for phase in chosen):
-        return jnp.zeros((problem.batch, *counts, problem.channels), y.dtype)
+        return shapes.zeros((problem.batch, *counts, problem.channels), y)
     for axis, (taps, _, _) in enumerate(chosen):
         step = taps[1] - taps[0] if len(taps) > 1 else 1
         w = lax.slice_in_dim(w, taps[0], taps[-1] + 1, stride=step, axis=axis)

@@ -7,6 +7,7 @@ from math import prod
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from jaxnets.ops.precision import widen_narrow
 
@@ -27,7 +28,7 @@ def put(y: jax.Array, positions: jax.Array, spatial: Sequence[int]) -> jax.Array
     samples = jnp.arange(n, dtype=jnp.int32)[:, None, None]
     channels = jnp.arange(c, dtype=jnp.int32)[None, None, :]
     flat = (n, prod(y.shape[1:-1]), c)
-    zeros = jnp.zeros((n, prod(spatial), c), y.dtype)
+    zeros = lax.full_like(y, 0, shape=(n, prod(spatial), c))
     return (
         zeros.at[samples, positions.reshape(flat), channels].add(y.reshape(flat), mode="drop").reshape(n, *spatial, c)
     )
