@@ -68,7 +68,7 @@ def _shared(statistic: jax.Array, groups: int | None) -> jax.Array:
     """What each channel shares with its group, the mean over the group; as it is where each channel stands alone."""
     if groups is None or groups == statistic.shape[-1]:
         return statistic
-    parted = statistic.reshape(*statistic.shape[:-1], groups, -1)
+    parted = statistic.reshape(*statistic.shape[:-1], groups, statistic.shape[-1] // groups)
     return jnp.broadcast_to(parted.mean(-1, keepdims=True), parted.shape).reshape(statistic.shape)
 
 
