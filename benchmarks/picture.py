@@ -14,6 +14,9 @@ from jaxnets.extras import require
 
 FORWARD, BOTH = "#9ecae1", "#08519c"
 INK, FAINT = "#222222", "#8a8a8a"
+FLOOR = {"marker": "|", "ms": 12, "mew": 2.2, "color": "#d7301f"}
+SLOWEST = {"ms": 4.6, "mfc": "white", "mec": "#222222", "mew": 1.0}
+TORCH = {"marker": "D", "ms": 4.4, "mfc": "#fdae6b", "mec": "#a63603", "mew": 0.9}
 BAR = 0.38  # height; a class has one above its middle and one below
 
 
@@ -30,55 +33,52 @@ def _peer(results: Results, standing: Standing) -> float | None:
 
 
 def bars(axes: Any, results: Results, stands: Sequence[Standing]) -> None:
-    """A bar for each class and direction, from 1 (plain lax) to the mean, with the floor as a tick."""
+    """A bar for each class and direction, from 1 (plain lax) to the mean; the slowest row, the floor and PyTorch as
+    marks; the mean in figures at the right, with a tick where the floor is met."""
     classes = list(dict.fromkeys(s.shape_class for s in stands))
-    farthest, nearest = 1.0, 1.0
+    ends = [1.0]
     for s in stands:
         y = classes.index(s.shape_class) + _offset(s.direction)
-        axes.barh(y, s.mean - 1, BAR, left=1, color=FORWARD if s.direction == "forward" else BOTH, zorder=2)
-        axes.plot([s.worst] * 2, [y - BAR * 0.28, y + BAR * 0.28], color="white", lw=1.6, zorder=3)
-        axes.plot([s.worst] * 2, [y - BAR * 0.28, y + BAR * 0.28], color=INK, lw=0.8, zorder=4)
+        color = FORWARD if s.direction == "forward" else BOTH
+        axes.barh(y, s.mean - 1, BAR, left=1, color=color, zorder=2)
+        axes.plot(s.worst, y, "o", **SLOWEST, zorder=4)
+        ends += [s.mean, s.worst]
         if s.floor >= 1:
-            axes.plot(s.floor, y, marker="|", ms=11, mew=2.2, color="#d7301f", zorder=5)
+            axes.plot(s.floor, y, **FLOOR, zorder=3)
+            ends.append(s.floor)
         torch = _peer(results, s)
         if torch is not None:
-            axes.plot(torch, y, marker="D", ms=4.2, mfc="white", mec="#ee7b06", mew=1.3, zorder=6)
-        ends = [s.mean, s.worst, 1.0, *([s.floor] if s.floor >= 1 else []), *([torch] if torch else [])]
-        farthest, nearest = max(farthest, *ends), min(nearest, *ends)
-        axes.annotate(
-            f"{number(s.mean)}×",
-            (max(ends), y),
-            (7, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=8,
-            color=INK,
-        )
+            axes.plot(torch, y, **TORCH, zorder=5)
+            ends.append(torch)
+        beside = {"transform": axes.get_yaxis_transform(), "va": "center", "fontsize": 8.5, "color": INK}
+        axes.text(1.065, y, f"{number(s.mean)}×", ha="right", **beside)
+        if s.met:
+            axes.text(1.072, y, "✓", ha="left", **beside)
     axes.axvline(1, color=INK, lw=1, zorder=1)
     axes.set_xscale("log")
-    axes.set_xlim(nearest / 1.25, farthest * 2.2)
+    axes.set_xlim(min(ends) / 1.25, max(ends) * 1.25)
     axes.set_ylim(len(classes) - 0.4, -0.6)
     axes.set_yticks(range(len(classes)), classes, fontsize=9.5)
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}×")
     axes.grid(axis="x", color="#e6e6e6", lw=0.7, zorder=0)
+    for line in range(1, len(classes)):
+        axes.axhline(line - 0.5, color="#f2f2f2", lw=0.7, zorder=0)
     axes.set_title("Times as fast as plain lax, by class of shapes", loc="left", fontsize=12, weight="bold")
-    axes.set_xlabel("geometric mean of the class's rows; 1× is plain lax", fontsize=9, color=FAINT)
+    axes.set_xlabel("geometric mean of the class's rows; 1× is plain lax; ✓ the floor is met", fontsize=9, color=FAINT)
 
 
-def _legend(axes: Any, results: Results) -> None:
+def _legend(figure: Any, results: Results) -> None:
     patch, line = require("matplotlib.patches").Patch, require("matplotlib.lines").Line2D
     handles = [
         patch(color=FORWARD, label="forward"),
         patch(color=BOTH, label="forward and gradients, or training step"),
-        line([], [], color=INK, marker="|", ls="", ms=8, mew=1.2, label="slowest row"),
-        line([], [], color="#d7301f", marker="|", ls="", ms=11, mew=2.2, label="floor to reach"),
+        line([], [], marker="o", ls="", **SLOWEST, label="slowest row"),
+        line([], [], ls="", **FLOOR, label="floor to reach"),
     ]
     if any("torch" in row.cells for row in results.rows):
-        handles.append(
-            line([], [], marker="D", ls="", ms=4.2, mfc="white", mec="#ee7b06", mew=1.3, label="PyTorch, eager")
-        )
-    axes.legend(handles=handles, loc="lower right", fontsize=8.5, frameon=True, framealpha=0.95, edgecolor="#dddddd")
+        handles.append(line([], [], ls="", **TORCH, label="PyTorch, eager"))
+    figure.legend(handles=handles, loc="outside lower left", ncols=len(handles), fontsize=8.5, frameon=False)
 
 
 def _caption(results: Results) -> str:
@@ -102,7 +102,7 @@ def draw(results: Results, path: Path) -> None:
     grid = figure.add_gridspec(2, 2 if points else 1, width_ratios=(1.15, 1) if points else None)
     left = figure.add_subplot(grid[:, 0])
     bars(left, results, stands)
-    _legend(left, results)
+    _legend(figure, results)
     if points:
         for place, direction in enumerate(("forward", "forward+backward")):
             axes = figure.add_subplot(grid[place, 1])
@@ -110,5 +110,5 @@ def draw(results: Results, path: Path) -> None:
     for axes in figure.axes:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color("#bbbbbb")
-    figure.supxlabel(_caption(results), fontsize=8.5, color=FAINT)
+    figure.suptitle(_caption(results), x=0.995, ha="right", fontsize=8.5, color=FAINT)
     figure.savefig(path, dpi=150)

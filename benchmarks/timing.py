@@ -53,7 +53,7 @@ class Effort:
     of naive NumPy."""
 
     repeats: int = 20
-    seconds: float = 0.4
+    seconds: float = 0.3
     least: int = 5
     naive_seconds: float = 20.0
 
@@ -130,12 +130,12 @@ def at_most(seconds: float) -> Iterator[None]:
 def naive(
     call: Callable[[], Any], effort: Effort, clock: Clock = time.perf_counter
 ) -> tuple[Any, Timing] | tuple[None, NotRun]:
-    """The result of a slow Python call and its time: once if it is slow, up to three times within a second; stopped,
+    """The result of a slow Python call and its time: once if it is slow, up to three times within half of one; stopped,
     and said so, past `effort.naive_seconds`."""
     seconds: list[float] = []
     try:
         with at_most(effort.naive_seconds):
-            while not seconds or (len(seconds) < 3 and sum(seconds) < 1):
+            while not seconds or (len(seconds) < 3 and sum(seconds) < 0.5):
                 start = clock()
                 result = call()
                 seconds.append(clock() - start)

@@ -70,9 +70,9 @@ def test_temporary_memory_is_that_of_the_largest_intermediate():
 
 def test_naive_numpy_is_repeated_while_it_is_cheap():
     clock = FakeClock()
-    result, spent = timing.naive(clock.rival("numpy", [0.25, 0.5, 0.75]), Effort(), clock)
+    result, spent = timing.naive(clock.rival("numpy", [0.125, 0.25, 0.375]), Effort(), clock)
     assert result is None
-    assert (spent.repeats, spent.median, spent.compile) == (3, 0.5, None)
+    assert (spent.repeats, spent.median, spent.compile) == (3, 0.25, None)
     assert timing.naive(clock.rival("numpy", [2.0]), Effort(), clock)[1].repeats == 1
 
 

@@ -165,8 +165,8 @@ SAMPLES = (
     # Groups.
     Sample("depthwise 3x3", (5, 6), (3, 3), 6, 6, groups=6),
     Sample("depthwise 5x3 at stride 2", (9, 8), (5, 3), 4, 4, stride=2, groups=4, pads=((2, 2), (0, 1))),
-    Sample("depthwise with a multiplier", (5, 4), (3, 3), 4, 12, groups=4),
-    Sample("depthwise, wide", (4, 5), (3, 3), 66, 66, groups=66, dilation=(1, 2)),
+    Sample("depthwise with a multiplier", (5, 4), (3, 3), 4, 12, groups=4, dilation=(2, 1)),
+    Sample("depthwise, wide", (4, 5), (3, 3), 66, 66, groups=66, dilation=2),
     Sample("depthwise, borders left out", (6, 7), (3, 2), 3, 3, groups=3, pads=((-1, 1), (0, -2))),
     Sample("16 groups of 2 channels", (4, 5), (3, 3), 32, 32, groups=16),
     Sample("4 groups at stride 2", (6, 5), (3, 2), 16, 12, stride=2, groups=4),
@@ -178,7 +178,7 @@ SAMPLES = (
     Sample("volume, strides and dilations", (6, 5, 4), (2, 3, 2), 2, 2, stride=(1, 2, 2), dilation=(2, 1, 1)),
     Sample("volume, uneven padding", (3, 4, 4), (3, 2, 2), 1, 2, pads=((3, 0), (0, 2), (1, 0)), batch=1),
     Sample("2x2x2 in blocks", (4, 3, 5), (2, 2, 2), 2, 3, stride=2, pads=((0, 0), (1, 0), (0, 1))),
-    Sample("depthwise volume", (4, 3, 4), (3, 2, 3), 3, 3, groups=3, stride=(1, 1, 2)),
+    Sample("depthwise volume", (4, 3, 4), (3, 2, 3), 3, 3, groups=3, stride=(1, 1, 2), dilation=(1, 2, 1)),
     Sample("2 groups, volume", (3, 4, 3), (2, 2, 2), 4, 4, groups=2),
 )
 
