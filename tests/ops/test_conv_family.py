@@ -376,24 +376,6 @@ def test_shard_map_knows_what_varies(sample: Sample) -> None:
     np.testing.assert_allclose(dw, definition(sample, "weight_gradient", x, y), rtol=1e-5, atol=1e-5)
 
 
-@each_kind
-def test_explicit_sharding(sample: Sample) -> None:
-    """On a mesh whose shardings are part of types, as with plain `lax`: results are sharded as the maps are."""
-    mesh = jax.make_mesh((1,), ("data",), axis_types=(AxisType.Explicit,))
-    x, w = sample.operands("forward")
-
-    def gradients(x: jax.Array, w: jax.Array) -> tuple[jax.Array, ...]:
-        y, pull = jax.vjp(of(sample, "forward"), x, w)
-        return (y, *pull(y))
-
-    with jax.set_mesh(mesh):
-        placed = jax.device_put(x, P("data")), jax.device_put(w, P())
-        made = jax.jit(gradients)(*placed)
-    for got, want in zip(made, jax.jit(gradients)(x, w), strict=True):
-        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5)
-    assert [v.sharding.spec[0] for v in made] == ["data", "data", None]
-
-
 TWO_DEVICES = """
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import AxisType, NamedSharding, PartitionSpec as P
