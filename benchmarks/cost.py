@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 
 import numpy as np
 
@@ -25,13 +26,13 @@ class Cost:
 
 def window(case: Case) -> Window:
     """The window of a case that has one: all but adaptive pooling."""
-    options = dict(case.options)
+    options: dict[str, Any] = dict(case.options)
     padding = options.get("padding", "SAME" if case.w else "VALID")
     spatial, dilation = case.channels_last[1:-1], options.get("dilation", 1)
     if case.op == "conv_transpose":
         return transpose_window(case.op, spatial, case.kernel[:-2], options.get("stride", 1), padding, 0, dilation)
     size = case.kernel[:-2] if case.w else options["size"]
-    stride = options.get("stride", 1 if case.w else options.get("size"))
+    stride = options.get("stride") or (1 if case.w else size)
     return Window.of(case.op, spatial, size, stride, padding, dilation)
 
 

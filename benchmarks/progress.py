@@ -43,7 +43,7 @@ def shown(total: int) -> Iterator[Progress]:
         rich.BarColumn(bar_width=24),
         rich.TimeElapsedColumn(),
         rich.TextColumn("{task.description}", markup=False),
-        rich.TextColumn("[dim]{task.fields[phase]}"),
+        rich.TextColumn("{task.fields[phase]}", style="dim", markup=False),
     )
     console = Console(stderr=True, highlight=False)
     with rich.Progress(*columns, console=console, transient=True) as bar:

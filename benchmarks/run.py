@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from benchmarks import agree, bench, machine
 from benchmarks.peers import process
@@ -15,17 +14,11 @@ from benchmarks.row import Row
 from benchmarks.timing import Effort
 
 
-@dataclass
-class Log:
-    """What was measured and what went wrong."""
-
-    rows: list[Row] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-
 def run(planned: Sequence[Entry], effort: Effort, quick: bool, peers: Sequence[str] = ()) -> Results:
     """Measure these cases. One that disagrees or fails stops, and the others go on."""
-    about, peaks, log = machine.describe(), machine.peaks(quick), Log()
+    about, peaks = machine.describe(), machine.peaks(quick)
+    rows: list[Row] = []
+    errors: list[str] = []
     with process.started(peers) as guests, shown(len(planned)) as progress:
         for guest in guests:
             if guest.absent:
@@ -36,14 +29,14 @@ def run(planned: Sequence[Entry], effort: Effort, quick: bool, peers: Sequence[s
             try:
                 for job in entry.make():
                     direction = job.direction
-                    log.rows.append(bench.measure(job, effort, guests, progress.phase))
+                    rows.append(bench.measure(job, effort, guests, progress.phase))
             except Exception as error:  # stops this case, not the others, whose times would be lost
                 what = "WRONG RESULT" if isinstance(error, agree.Disagreement) else f"FAILED, {type(error).__name__}"
-                log.errors.append(f"{what} in {entry.title}, {direction}: {error}")
+                errors.append(f"{what} in {entry.title}, {direction}: {error}")
                 if not isinstance(error, agree.Disagreement):
                     progress.say(traceback.format_exc())
-                progress.say(log.errors[-1])
+                progress.say(errors[-1])
         notes = {guest.name: PeerNote(guest.versions, guest.absent) for guest in guests}
     again = machine.peaks(quick)
     best = {name: max(peak, again[name]) for name, peak in peaks.items()}
-    return Results(about, best, effort, quick, log.rows, log.errors, notes)
+    return Results(about, best, effort, quick, rows, errors, notes)

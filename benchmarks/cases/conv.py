@@ -44,13 +44,12 @@ DEPTHWISE = (
     _depthwise("causal depthwise 1-D", "causal depthwise 4", (2, 2048, 768), (4,), padding="CAUSAL"),
 )
 
-GROUPED = tuple(
-    _conv("4 to 16 channels a group", kind, x, (3, 3, x[-1] // 32, x[-1]), groups=32, **options)
-    for kind, x, options in (
-        ("32 groups 3x3", (8, 56, 56, 128), {}),
-        ("32 groups 3x3 s2", (8, 28, 28, 256), {"stride": 2, "padding": 1}),
-        ("32 groups 3x3", (8, 14, 14, 512), {}),
-    )
+GROUPED = (
+    _conv("4 to 16 channels a group", "32 groups 3x3", (8, 56, 56, 128), (3, 3, 4, 128), groups=32),
+    _conv("4 to 16 channels a group", "32 groups 3x3", (8, 14, 14, 512), (3, 3, 16, 512), groups=32),
+    _conv(
+        "4 to 16 channels a group", "32 groups 3x3 s2", (8, 28, 28, 256), (3, 3, 8, 256), groups=32, stride=2, padding=1
+    ),
 )
 
 POINTWISE = (

@@ -33,7 +33,7 @@ def _layer(case: Case) -> Any:
     if case.op in ("max_pool", "avg_pool"):
         pool = getattr(eqx.nn, f"{'Max' if case.op == 'max_pool' else 'Avg'}Pool{rank}d")
         return pool(sliding.size, sliding.stride, pads)
-    common = {
+    common: dict[str, Any] = {
         "num_spatial_dims": rank,
         "kernel_size": sliding.size,
         "stride": sliding.stride,

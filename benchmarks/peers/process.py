@@ -115,7 +115,8 @@ class Peer:
         if self.absent or not job.peer:
             return {}, dict.fromkeys(columns, NotRun("absent" if self.absent else "–"))
         (self.folder / "job.json").write_text(json.dumps(job.peer))
-        np.savez(self.folder / "arrays.npz", **job.arrays)
+        arrays: dict[str, Any] = dict(job.arrays)
+        np.savez(self.folder / "arrays.npz", **arrays)
         try:
             answer = self.ask(do="join", folder=str(self.folder))
         except Gone as error:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from benchmarks import report
+from benchmarks.progress import shown
 from benchmarks.verdict import limits, standings
 from tests.benchmarks.samples import results, row
 
@@ -69,8 +70,8 @@ def test_plain_text_where_rich_is_missing(monkeypatch, capsys):
     printed = capsys.readouterr().out.splitlines()
     assert printed[1] == "conv"
     assert all(len(a) == len(b) for a, b in pairwise(printed[2:4]))
-    for shown in ("a case", "none", "2.00 ± 0.000", "500x", "4.00 ± 0.000  2.00x", "50.0"):
-        assert shown in printed[4]
+    for text in ("a case", "none", "2.00 ± 0.000", "500x", "4.00 ± 0.000  2.00x", "50.0"):
+        assert text in printed[4]
     assert "PyTorch, ms" in printed[2]
     assert "keras did not take part: No module named 'keras'; pip install keras" in printed
 
@@ -78,3 +79,23 @@ def test_plain_text_where_rich_is_missing(monkeypatch, capsys):
 def test_numbers_have_about_three_digits():
     assert doctest.testmod(report).failed == 0
     assert doctest.testmod(report).attempted > 0
+
+
+def test_progress_is_lines_where_nobody_watches_and_a_bar_on_a_terminal(monkeypatch, capsys):
+    def walk():
+        with shown(2) as progress:
+            for title in ("first", "second"):
+                progress.case(title)
+                progress.phase("timing [it]")
+            progress.say("something [odd]")
+
+    walk()
+    assert capsys.readouterr().err.splitlines() == ["[1/2] first", "[2/2] second", "something [odd]"]
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    walk()
+    drawn = capsys.readouterr().err
+    assert "second" in drawn
+    assert "timing [it]" in drawn
+    assert "something [odd]" in drawn
