@@ -1,4 +1,4 @@
-"""Metrics: pure functions of what a network said and what was true."""
+"""Metrics of classification: what was said about a class, and what was true."""
 
 import jax
 import jax.numpy as jnp
