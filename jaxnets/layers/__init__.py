@@ -8,6 +8,7 @@ from jaxnets.layers.adaptive import (
     global_avg_pool,
     global_max_pool,
 )
+from jaxnets.layers.bidirectional import bidirectional
 from jaxnets.layers.conv import conv, depthwise_conv, separable_conv
 from jaxnets.layers.conv_transpose import conv_transpose
 from jaxnets.layers.dense import dense
@@ -16,6 +17,7 @@ from jaxnets.layers.embed import embed
 from jaxnets.layers.layer_scale import layer_scale
 from jaxnets.layers.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.layers.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.layers.recurrent import gru, lstm, rnn
 from jaxnets.layers.reshape import flatten
 from jaxnets.layers.squeeze_excite import squeeze_excite
 
@@ -24,6 +26,7 @@ __all__ = [
     "adaptive_max_pool",
     "avg_pool",
     "batch_norm",
+    "bidirectional",
     "blur_pool",
     "conv",
     "conv_transpose",
@@ -38,13 +41,16 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "group_norm",
+    "gru",
     "instance_norm",
     "layer_norm",
     "layer_scale",
     "lp_pool",
+    "lstm",
     "max_pool",
     "min_pool",
     "rms_norm",
+    "rnn",
     "separable_conv",
     "squeeze_excite",
 ]

@@ -11,6 +11,7 @@ from jaxnets.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, 
 from jaxnets.ops.pad import pad
 from jaxnets.ops.patches import depth_to_space, fold, space_to_depth, unfold
 from jaxnets.ops.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.ops.recurrent import gru, lstm, reverse, rnn
 from jaxnets.ops.resize import resize
 from jaxnets.ops.unpool import max_pool_with_indices, max_unpool
 
@@ -32,16 +33,20 @@ __all__ = [
     "global_avg_pool",
     "global_max_pool",
     "group_norm",
+    "gru",
     "instance_norm",
     "layer_norm",
     "lp_pool",
+    "lstm",
     "max_pool",
     "max_pool_with_indices",
     "max_unpool",
     "min_pool",
     "pad",
     "resize",
+    "reverse",
     "rms_norm",
+    "rnn",
     "separable_conv",
     "space_to_depth",
     "unfold",

@@ -50,6 +50,7 @@ from jaxnets.reference.padding import pad
 from jaxnets.reference.patches import fold, unfold
 from jaxnets.reference.pixels import depth_to_space, space_to_depth
 from jaxnets.reference.power import gem_pool, lp_pool
+from jaxnets.reference.recurrent import gru, lstm, reverse, rnn
 from jaxnets.reference.resize import resize
 from jaxnets.reference.unpool import max_unpool
 
@@ -88,12 +89,14 @@ __all__ = [
     "global_max_pool_backward",
     "group_norm",
     "group_norm_backward",
+    "gru",
     "instance_norm",
     "instance_norm_backward",
     "layer_norm",
     "layer_norm_backward",
     "lp_pool",
     "lp_pool_backward",
+    "lstm",
     "max_pool",
     "max_pool_backward",
     "max_pool_with_indices",
@@ -106,8 +109,10 @@ __all__ = [
     "pad_backward",
     "resize",
     "resize_backward",
+    "reverse",
     "rms_norm",
     "rms_norm_backward",
+    "rnn",
     "separable_conv",
     "separable_conv_backward",
     "space_to_depth",
