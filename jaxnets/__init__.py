@@ -1,6 +1,6 @@
 """Functional deep learning on JAX: layers are pure functions, parameters are plain nested dicts."""
 
-from jaxnets import data, losses, metrics, models, ops, reference, train, tree, viz
+from jaxnets import data, losses, metrics, models, ops, reference, train, tree, viz, weights
 from jaxnets.accelerate import accelerate
 from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
@@ -98,4 +98,5 @@ __all__ = [
     "tree",
     "tune",
     "viz",
+    "weights",
 ]

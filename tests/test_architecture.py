@@ -32,6 +32,7 @@ LEVELS = {
     "viz": 3,
     "testing": 4,
     "tune": 4,
+    "weights": 4,
     "cli": 5,
     "__main__": 6,
     "__init__": 6,

@@ -7,13 +7,14 @@ Zagoruyko and Komodakis (2016), Wide Residual Networks, https://arxiv.org/abs/16
 As torchvision has them, "version 1.5": the 3×3 convolution of a bottleneck has its stride, not the 1×1 before it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, dense, global_avg_pool, max_pool
+from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import centered_conv, identity, per_stage, unit, variant
 
 CHANNELS = (64, 128, 256, 512)
@@ -116,3 +117,14 @@ resnext101_32x8d = variant(resnet, depths=(3, 4, 23, 3), groups=32, group_width=
 resnext101_64x4d = variant(resnet, depths=(3, 4, 23, 3), groups=64, group_width=4)
 wide_resnet50_2 = variant(resnet, depths=(3, 4, 6, 3), group_width=128)
 wide_resnet101_2 = variant(resnet, depths=(3, 4, 23, 3), group_width=128)
+
+RULES = (
+    Rule("stem/conv", "conv1"),
+    Rule("stem/norm", "bn1"),
+    Rule("stage{s}/{i}/main/conv{n}", "layer{s}.{i}.conv{n}"),
+    Rule("stage{s}/{i}/main/norm{n}", "layer{s}.{i}.bn{n}"),
+    Rule("stage{s}/{i}/skip/conv", "layer{s}.{i}.downsample.0"),
+    Rule("stage{s}/{i}/skip/norm", "layer{s}.{i}.downsample.1"),
+    Rule("classifier/logits", "fc"),
+)
+SOURCES: Mapping[str, Names] = {"torchvision": RULES, "timm": RULES}

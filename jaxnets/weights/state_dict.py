@@ -1,0 +1,221 @@
+"""Another library's state dict as `params` and `state`, and back."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnets import models, tree
+from jaxnets.core import Layer, Params, State
+from jaxnets.models.mapping import Names, Part, ignored, links
+from jaxnets.weights.report import Mismatch, Report
+
+IMAGE = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
+"""What a model is shown to find the shapes of its leaves, unless its module has an `EXAMPLE`."""
+
+
+def sources(name: str) -> list[str]:
+    """The libraries whose names the model's weights can be read by, "jaxnets" aside.
+
+    Raises `ValueError` for an unknown model, with the nearest names.
+
+    >>> sources("resnet18")
+    ['timm', 'torchvision']
+    """
+    return sorted(_module(name, "SOURCES", {}))
+
+
+def from_state_dict(
+    name: str,
+    state_dict: Mapping[str, Any],
+    *,
+    source: str,
+    strict: bool = True,
+    fresh: str | Sequence[str] = (),
+    key: jax.Array | None = None,
+    **config: Any,
+) -> tuple[Params, State]:
+    """The parameters and the state of a model, from another library's weights.
+
+    Args:
+        name: one of `jaxnets.models.names()`.
+        state_dict: tensors by name, NumPy arrays or what `numpy.asarray` takes. Floating dtypes become float32.
+        source: whose names they are: "torchvision", "timm" or "transformers"; `sources(name)` lists them.
+        strict: raise if a tensor is missing, unexpected or misshapen. If not, warn, and begin the leaves that have no
+            tensor anew.
+        fresh: globs of our paths, such as "classifier/logits/*", that begin anew whatever is there: how a network
+            gets a head for another number of classes.
+        key: random key, for leaves that begin anew.
+        **config: what the model is built with, `num_classes=10`.
+
+    Returns:
+        `(params, state)`, as the model's `init` returns them.
+
+    Raises:
+        Mismatch: a `ValueError` whose `report` says which tensors are missing, unexpected or misshapen.
+        ValueError: an unknown model or source, a glob that matches nothing, or no key where one is needed.
+        TypeError: a tensor is no array of numbers, or the model takes no such argument.
+
+    Nothing is loaded unless all is. Cost: a trace of `init`, and one copy of the weights.
+
+    >>> params, state = from_state_dict("resnet18", {}, source="torchvision", num_classes=10)
+    Traceback (most recent call last):
+    jaxnets.weights.report.Mismatch: weights: 'resnet18' from 'torchvision' names: 102 missing: conv1.weight, ...
+    """
+    model = models.create(name, **config)
+    wanted = _wanted(name, model)
+    shapes = {path: leaf.shape for path, leaf in (wanted[0] | wanted[1]).items()}
+    names = _names(name, source)
+    parts = links(names, shapes)
+    anew = _matching(shapes, [fresh] if isinstance(fresh, str) else list(fresh))
+    leaves, report = _convert(name, source, parts, shapes, state_dict, anew, ignored(names, shapes))
+    if report and strict:
+        raise Mismatch(report, _remedy(report, parts))
+    absent = set(shapes) - set(leaves)
+    if absent:
+        leaves |= _begin(name, model, absent, key)
+    if report:
+        warnings.warn(f"weights: {report}", stacklevel=2)
+    params, state = (tree.unflatten({path: jnp.asarray(leaves[path]) for path in each}) for each in wanted)
+    return params, state
+
+
+def to_state_dict(
+    name: str, params: Mapping[str, Any], state: Mapping[str, Any], *, source: str
+) -> dict[str, np.ndarray]:
+    """The tensors of a model under another library's names: the inverse of `from_state_dict`.
+
+    Args:
+        name: one of `jaxnets.models.names()`.
+        params, state: nested dicts of arrays, for any number of classes.
+        source: whose names to give, "torchvision", "timm" or "transformers".
+
+    Returns:
+        NumPy arrays by name; `{k: torch.from_numpy(v) for k, v in ...}` is what `load_state_dict` takes. Batch norm's
+        counts of batches, which nothing is computed from, are left out: PyTorch puts zeros there.
+
+    Raises `ValueError` for an unknown model or source, or leaves that are not this model's. Cost: one copy.
+    """
+    leaves = tree.flatten(params) | tree.flatten(state)
+    shapes = {path: tuple(leaf.shape) for path, leaf in leaves.items()}
+    try:
+        parts = links(_names(name, source), shapes)
+    except ValueError as error:
+        error.add_note(f"are params and state those of {name!r}?")
+        raise
+    tensors: dict[str, np.ndarray] = {}
+    for part in parts:
+        own = [np.asarray(leaves[path]) for path in part.leaves]
+        made = [np.ascontiguousarray(tensor) for tensor in part.to_theirs(*own)]
+        tensors |= dict(zip(part.tensors, made, strict=True))
+    return tensors
+
+
+def _wanted(name: str, model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The abstract leaves of params and of state by path."""
+    example = _module(name, "EXAMPLE", IMAGE)
+    params, state = jax.eval_shape(lambda key: model.init(key, example), jax.random.key(0))
+    return tree.flatten(params), tree.flatten(state)
+
+
+def _convert(
+    name: str,
+    source: str,
+    parts: Sequence[Part],
+    shapes: Mapping[str, tuple[int, ...]],
+    state_dict: Mapping[str, Any],
+    anew: set[str],
+    ignore: Any,
+) -> tuple[dict[str, np.ndarray], Report]:
+    """The leaves there are tensors for, and what is amiss."""
+    leaves: dict[str, np.ndarray] = {}
+    missing: list[str] = []
+    misshapen: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
+    for part in parts:
+        if anew >= set(part.leaves):
+            continue
+        absent = [tensor for tensor in part.tensors if tensor not in state_dict]
+        if absent:
+            missing += absent
+            continue
+        # The inverse of nothing but shapes says what theirs must be: no memory, whatever the size.
+        nothing = [np.broadcast_to(np.float32(0), shapes[path]) for path in part.leaves]
+        want = [tensor.shape for tensor in part.to_theirs(*nothing)]
+        found = [tuple(np.shape(state_dict[tensor])) for tensor in part.tensors]
+        wrong = {t: (f, w) for t, f, w in zip(part.tensors, found, want, strict=True) if f != w}
+        misshapen |= wrong
+        if not wrong:
+            arrays = part.to_ours(*(_array(tensor, state_dict[tensor]) for tensor in part.tensors))
+            leaves |= {p: np.ascontiguousarray(a) for p, a in zip(part.leaves, arrays, strict=True) if p not in anew}
+    known = {tensor for part in parts for tensor in part.tensors}
+    unexpected = [tensor for tensor in state_dict if tensor not in known and not ignore(tensor)]
+    report = Report(name, source, tuple(missing), tuple(unexpected), misshapen, tuple(sorted(anew)))
+    return leaves, report
+
+
+def _array(name: str, tensor: Any) -> np.ndarray:
+    """A tensor in float32, without a copy if it is that already."""
+    array = np.asarray(tensor)
+    if not jnp.issubdtype(array.dtype, jnp.floating):
+        raise TypeError(f"weights: {name} is {array.dtype}, not floating point: pass the model's own weights")
+    return array.astype(np.float32, copy=False)
+
+
+def _begin(name: str, model: Layer, paths: set[str], key: jax.Array | None) -> dict[str, np.ndarray]:
+    """These leaves as `init` makes them; XLA leaves out the others."""
+    if key is None:
+        raise ValueError(
+            f"weights: {', '.join(sorted(paths)[:3])}{', …' if len(paths) > 3 else ''} of {name!r} begin anew and need "
+            f"random numbers; pass key=jax.random.key(seed)"
+        )
+    example = _module(name, "EXAMPLE", IMAGE)
+
+    @jax.jit
+    def make(key: jax.Array) -> dict[str, jax.Array]:
+        params, state = model.init(key, example)
+        leaves = tree.flatten(params) | tree.flatten(state)
+        return {path: leaves[path] for path in sorted(paths)}
+
+    return jax.device_get(make(key))  # type: ignore[no-any-return]
+
+
+def _matching(shapes: Mapping[str, Any], globs: list[str]) -> set[str]:
+    """The paths that match a glob; an error for one that matches none."""
+    for glob in globs:
+        if not any(fnmatchcase(path, glob) for path in shapes):
+            raise ValueError(f"weights: fresh={glob!r} matches no leaf; the last ones are {list(shapes)[-4:]}")
+    return {path for path in shapes if any(fnmatchcase(path, glob) for glob in globs)}
+
+
+def _remedy(report: Report, parts: Sequence[Part]) -> str:
+    """What to pass where only shapes are wrong, which is what another number of classes looks like."""
+    if not report.misshapen or report.missing or report.unexpected:
+        return ""
+    paths = sorted({path for part in parts for path in part.leaves if set(part.tensors) & set(report.misshapen)})
+    return f". To begin these leaves anew, pass fresh={paths[:LONGEST]} and a key" if len(paths) <= LONGEST else ""
+
+
+LONGEST = 6
+
+
+def _names(name: str, source: str) -> Names:
+    known = _module(name, "SOURCES", {})
+    if source not in known:
+        have = ", ".join(map(repr, sorted(known))) or "none"
+        raise ValueError(f"weights: model {name!r} has no names of source {source!r}; it has {have}")
+    return known[source]  # type: ignore[no-any-return]
+
+
+def _module(name: str, attribute: str, default: Any) -> Any:
+    """What the module that the model is written in has under this name."""
+    if name not in models.MODELS:
+        models.create(name)  # raises, with the nearest names
+    return getattr(sys.modules[inspect.unwrap(models.MODELS[name]).__module__], attribute, default)
