@@ -1,5 +1,31 @@
-"""Metrics: pure functions of what a network said and what was true."""
+"""Metrics: pure functions of what a network said and what was true; `metrics.running` has them over many batches."""
 
-from jaxnets.metrics.classification import accuracy, confusion_matrix
+from jaxnets.metrics import running
+from jaxnets.metrics.classification import (
+    PrecisionRecallF1,
+    accuracy,
+    confusion_matrix,
+    iou,
+    mean_iou,
+    precision_recall_f1,
+    top_k_accuracy,
+)
+from jaxnets.metrics.detection import coco_map
+from jaxnets.metrics.probability import calibration_error, log_loss, perplexity
+from jaxnets.metrics.ranking import roc_auc
 
-__all__ = ["accuracy", "confusion_matrix"]
+__all__ = [
+    "PrecisionRecallF1",
+    "accuracy",
+    "calibration_error",
+    "coco_map",
+    "confusion_matrix",
+    "iou",
+    "log_loss",
+    "mean_iou",
+    "perplexity",
+    "precision_recall_f1",
+    "roc_auc",
+    "running",
+    "top_k_accuracy",
+]
