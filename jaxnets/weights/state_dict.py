@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -73,9 +73,10 @@ def from_state_dict(
     model = models.create(name, **config)
     wanted = _wanted(name, model)
     shapes = {path: leaf.shape for path, leaf in (wanted[0] | wanted[1]).items()}
-    names = _names(name, source)
+    names = rules(name, source)
     parts = links(names, shapes)
     anew = _matching(shapes, [fresh] if isinstance(fresh, str) else list(fresh))
+    state_dict = _under_known_names(state_dict, [tensor for part in parts for tensor in part.tensors])
     leaves, report = _convert(name, source, parts, shapes, state_dict, anew, ignored(names, shapes))
     if report and strict:
         raise Mismatch(report, _remedy(report, parts))
@@ -107,7 +108,7 @@ def to_state_dict(
     leaves = tree.flatten(params) | tree.flatten(state)
     shapes = {path: tuple(leaf.shape) for path, leaf in leaves.items()}
     try:
-        parts = links(_names(name, source), shapes)
+        parts = links(rules(name, source), shapes)
     except ValueError as error:
         error.add_note(f"are params and state those of {name!r}?")
         raise
@@ -119,11 +120,51 @@ def to_state_dict(
     return tensors
 
 
+def example(name: str) -> Any:
+    """An input of the model: its module's `EXAMPLE`, or an image."""
+    return _module(name, "EXAMPLE", IMAGE)
+
+
 def _wanted(name: str, model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
     """The abstract leaves of params and of state by path."""
-    example = _module(name, "EXAMPLE", IMAGE)
-    params, state = jax.eval_shape(lambda key: model.init(key, example), jax.random.key(0))
+    params, state = jax.eval_shape(lambda key: model.init(key, example(name)), jax.random.key(0))
     return tree.flatten(params), tree.flatten(state)
+
+
+class _Renamed(Mapping[str, Any]):
+    """A mapping under other names, its values read only when asked for."""
+
+    def __init__(self, values: Mapping[str, Any], names: Mapping[str, str]):
+        self.values_, self.names = values, names
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_[self.names[name]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+def _under_known_names(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
+    """The tensors without what wrappers put before every name, or with what their file leaves out before every name.
+
+    `module.` of DataParallel, `_orig_mod.` of torch.compile, `model.` of a trainer; and files of a model without a
+    head, whose names lack the `transformer.` of the whole.
+    """
+    if not wanted or any(name in state_dict for name in wanted):
+        return state_dict
+    for name in wanted:
+        for own in state_dict:
+            if own.endswith("." + name):
+                begin = own.removesuffix(name)
+                if all(each.startswith(begin) for each in state_dict):
+                    return _Renamed(state_dict, {each.removeprefix(begin): each for each in state_dict})
+    begin = wanted[0].split(".")[0] + "."
+    if any(begin + own in wanted for own in state_dict):
+        return _Renamed(state_dict, {begin + own: own for own in state_dict})
+    return state_dict
 
 
 def _convert(
@@ -149,11 +190,12 @@ def _convert(
         # The inverse of nothing but shapes says what theirs must be: no memory, whatever the size.
         nothing = [np.broadcast_to(np.float32(0), shapes[path]) for path in part.leaves]
         want = [tensor.shape for tensor in part.to_theirs(*nothing)]
-        found = [tuple(np.shape(state_dict[tensor])) for tensor in part.tensors]
+        given = [np.asarray(state_dict[tensor]) for tensor in part.tensors]
+        found = [array.shape for array in given]
         wrong = {t: (f, w) for t, f, w in zip(part.tensors, found, want, strict=True) if f != w}
         misshapen |= wrong
         if not wrong:
-            arrays = part.to_ours(*(_array(tensor, state_dict[tensor]) for tensor in part.tensors))
+            arrays = part.to_ours(*map(_float32, part.tensors, given))
             leaves |= {p: np.ascontiguousarray(a) for p, a in zip(part.leaves, arrays, strict=True) if p not in anew}
     known = {tensor for part in parts for tensor in part.tensors}
     unexpected = [tensor for tensor in state_dict if tensor not in known and not ignore(tensor)]
@@ -161,9 +203,8 @@ def _convert(
     return leaves, report
 
 
-def _array(name: str, tensor: Any) -> np.ndarray:
-    """A tensor in float32, without a copy if it is that already."""
-    array = np.asarray(tensor)
+def _float32(name: str, array: np.ndarray) -> np.ndarray:
+    """The tensor in float32, without a copy if it is that already."""
     if not jnp.issubdtype(array.dtype, jnp.floating):
         raise TypeError(f"weights: {name} is {array.dtype}, not floating point: pass the model's own weights")
     return array.astype(np.float32, copy=False)
@@ -176,11 +217,10 @@ def _begin(name: str, model: Layer, paths: set[str], key: jax.Array | None) -> d
             f"weights: {', '.join(sorted(paths)[:3])}{', …' if len(paths) > 3 else ''} of {name!r} begin anew and need "
             f"random numbers; pass key=jax.random.key(seed)"
         )
-    example = _module(name, "EXAMPLE", IMAGE)
 
     @jax.jit
     def make(key: jax.Array) -> dict[str, jax.Array]:
-        params, state = model.init(key, example)
+        params, state = model.init(key, example(name))
         leaves = tree.flatten(params) | tree.flatten(state)
         return {path: leaves[path] for path in sorted(paths)}
 
@@ -206,7 +246,8 @@ def _remedy(report: Report, parts: Sequence[Part]) -> str:
 LONGEST = 6
 
 
-def _names(name: str, source: str) -> Names:
+def rules(name: str, source: str) -> Names:
+    """The model's rules for a library's names; an error if it has none."""
     known = _module(name, "SOURCES", {})
     if source not in known:
         have = ", ".join(map(repr, sorted(known))) or "none"
