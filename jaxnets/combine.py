@@ -87,7 +87,7 @@ def abstract(x: Tree) -> Tree:
     return jax.tree.map(leaf, x)
 
 
-def _init_and_output(layer: Layer, key: jax.Array, x: Tree) -> tuple[Params, State, Tree]:
+def init_and_output(layer: Layer, key: jax.Array, x: Tree) -> tuple[Params, State, Tree]:
     """`(params, state, y)` with `y` the abstract output.
 
     A combinator finds the shape of its output while it makes its children, and hands it on through the `walk`
@@ -101,7 +101,7 @@ def _init_and_output(layer: Layer, key: jax.Array, x: Tree) -> tuple[Params, Sta
     return params, state, y
 
 
-def _from_walk(walk: Callable[[jax.Array, Tree], tuple[Params, State, Tree]]) -> Any:
+def from_walk(walk: Callable[[jax.Array, Tree], tuple[Params, State, Tree]]) -> Any:
     def init(key: jax.Array, x: Tree, /) -> tuple[Params, State]:
         params, state, _ = walk(key, abstract(x))
         return params, state
@@ -128,7 +128,7 @@ def _check_names(combinator: str, tree: Any, children: dict[str, Layer], what: s
 def _init_child(name: str, layer: Layer, key: jax.Array, x: Tree, params: Params, state: State) -> Tree:
     """Make one child, put what it has into `params` and `state`, and return its abstract output."""
     with inside(name):
-        child_params, child_state, y = _init_and_output(layer, child_key(key, name), x)  # type: ignore[arg-type]
+        child_params, child_state, y = init_and_output(layer, child_key(key, name), x)  # type: ignore[arg-type]
     if child_params:
         params[name] = child_params
     if child_state:
@@ -185,7 +185,7 @@ def _chain(combinator: str, children: dict[str, Layer], keep: bool) -> Layer:
             new_state |= child_state
         return outputs if keep else x, new_state
 
-    return Layer(_from_walk(walk), apply)
+    return Layer(from_walk(walk), apply)
 
 
 def serial(*layers: LayerLike, **named: LayerLike) -> Layer:
@@ -252,7 +252,7 @@ def parallel(join: Callable[..., Tree], /, **branches: LayerLike) -> Layer:
             new_state |= child_state
         return join(*outputs), new_state
 
-    return Layer(_from_walk(walk), apply)
+    return Layer(from_walk(walk), apply)
 
 
 def repeat(layer: LayerLike, n: int) -> Layer:
@@ -277,7 +277,7 @@ def repeat(layer: LayerLike, n: int) -> Layer:
         outputs: list[Tree] = []
 
         def one(own_key: jax.Array) -> tuple[Params, State]:
-            params, state, y = _init_and_output(child, own_key, x)
+            params, state, y = init_and_output(child, own_key, x)
             outputs.append(y)
             return params, state
 
@@ -301,7 +301,7 @@ def repeat(layer: LayerLike, n: int) -> Layer:
 
         return jax.lax.scan(step, x, (params, state, keys), length=n)
 
-    return Layer(_from_walk(walk), apply)
+    return Layer(from_walk(walk), apply)
 
 
 def remat(layer: LayerLike, *, policy: Callable[..., bool] | None = None) -> Layer:

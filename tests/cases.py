@@ -15,6 +15,7 @@ from jaxnets.core import Layer
 from jaxnets.layers import (
     adaptive_avg_pool,
     adaptive_max_pool,
+    attention,
     avg_pool,
     batch_norm,
     bidirectional,
@@ -36,14 +37,18 @@ from jaxnets.layers import (
     instance_norm,
     layer_norm,
     layer_scale,
+    learned_positions,
     lp_pool,
     lstm,
     max_pool,
     min_pool,
+    patch_embed,
     rms_norm,
     rnn,
     separable_conv,
+    sinusoidal_positions,
     squeeze_excite,
+    transformer_block,
 )
 
 
@@ -75,6 +80,7 @@ DRAWS = {
 LINEAR = {
     "gradient": "in training a norm takes away the shift of the linear map before it; tests/models looks at the others"
 }
+KEYS = {"gradient": "the softmax takes away the bias of the keys; tests/layers looks at the others"}
 LOOKUP = {
     "integers": "it looks rows up by integer",
     "bfloat16": "it looks rows up by integer; the argument dtype sets the output's",
@@ -86,6 +92,15 @@ def affine() -> Layer:
     return pure(
         lambda key, x: {"w": jax.random.normal(key, (x.shape[-1],))},
         lambda params, x: x * params["w"].astype(x.dtype).reshape((1,) * (x.ndim - 1) + (-1,)),
+    )
+
+
+def padded(layer: Layer) -> Layer:
+    """`layer` of sequences whose last two tokens only fill them up."""
+    return serial(
+        mask=lambda x: {"x": x, "mask": jnp.broadcast_to(jnp.arange(x.shape[1]) < x.shape[1] - 2, x.shape[:2])},
+        layer=layer,
+        tokens=lambda y: y["x"],
     )
 
 
@@ -150,6 +165,20 @@ LAYERS = [
     Case("dropout", lambda: dropout(0.5), IMAGE, DRAWS),
     Case("dropout of nothing", lambda: dropout(0), LINE),
     Case("drop_path", lambda: drop_path(0.5), floats(8, 3, 2), DRAWS),
+    Case("attention", lambda: attention(2, rate=0.3), LINE, DRAWS | KEYS),
+    Case("attention causal, grouped", lambda: attention(4, kv_heads=2, head_dim=2, causal=True, rotary=100.0), LINE),
+    Case("attention with a mask", lambda: padded(attention(2, bias=False)), LINE),
+    Case("transformer_block", lambda: padded(transformer_block(2, bias=False)), LINE),
+    Case(
+        "transformer_block after Vaswani",
+        lambda: transformer_block(2, ratio=1.5, norm_first=False, scale=0.5, rate=0.1, path_rate=0.2),
+        floats(8, 3, 4),
+        DRAWS | KEYS,
+    ),
+    Case("sinusoidal_positions", lambda: sinusoidal_positions(), LINE),
+    Case("learned_positions", lambda: learned_positions(), LINE),
+    Case("patch_embed 1-D", lambda: patch_embed(3, 7, bias=False), LINE),
+    Case("patch_embed 2-D", lambda: patch_embed(3, (3, 5)), IMAGE),
     Case("flatten", lambda: flatten(), IMAGE, ORDER),
     Case("embed", lambda: embed(7, 3), ids(2, 5), LOOKUP),
     Case("lstm", lambda: lstm(3), LINE),

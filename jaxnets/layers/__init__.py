@@ -8,6 +8,7 @@ from jaxnets.layers.adaptive import (
     global_avg_pool,
     global_max_pool,
 )
+from jaxnets.layers.attention import attention
 from jaxnets.layers.bidirectional import bidirectional
 from jaxnets.layers.conv import conv, depthwise_conv, separable_conv
 from jaxnets.layers.conv_transpose import conv_transpose
@@ -16,14 +17,18 @@ from jaxnets.layers.dropout import drop_path, dropout
 from jaxnets.layers.embed import embed
 from jaxnets.layers.layer_scale import layer_scale
 from jaxnets.layers.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
+from jaxnets.layers.patch_embed import patch_embed
 from jaxnets.layers.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.layers.positions import learned_positions, sinusoidal_positions
 from jaxnets.layers.recurrent import gru, lstm, rnn
 from jaxnets.layers.reshape import flatten
 from jaxnets.layers.squeeze_excite import squeeze_excite
+from jaxnets.layers.transformer import transformer_block
 
 __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "attention",
     "avg_pool",
     "batch_norm",
     "bidirectional",
@@ -45,12 +50,16 @@ __all__ = [
     "instance_norm",
     "layer_norm",
     "layer_scale",
+    "learned_positions",
     "lp_pool",
     "lstm",
     "max_pool",
     "min_pool",
+    "patch_embed",
     "rms_norm",
     "rnn",
     "separable_conv",
+    "sinusoidal_positions",
     "squeeze_excite",
+    "transformer_block",
 ]

@@ -2,6 +2,7 @@
 
 from jaxnets.ops import geometry
 from jaxnets.ops.adaptive import adaptive_avg_pool, adaptive_max_pool
+from jaxnets.ops.attention import attention, attention_cache, attention_weights
 from jaxnets.ops.blur import blur_pool
 from jaxnets.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from jaxnets.ops.dense import dense
@@ -11,6 +12,7 @@ from jaxnets.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, 
 from jaxnets.ops.pad import pad
 from jaxnets.ops.patches import depth_to_space, fold, space_to_depth, unfold
 from jaxnets.ops.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
+from jaxnets.ops.positions import rotary, sinusoidal
 from jaxnets.ops.recurrent import gru, lstm, reverse, rnn
 from jaxnets.ops.resize import resize
 from jaxnets.ops.unpool import max_pool_with_indices, max_unpool
@@ -18,6 +20,9 @@ from jaxnets.ops.unpool import max_pool_with_indices, max_unpool
 __all__ = [
     "adaptive_avg_pool",
     "adaptive_max_pool",
+    "attention",
+    "attention_cache",
+    "attention_weights",
     "avg_pool",
     "batch_norm",
     "blur_pool",
@@ -47,7 +52,9 @@ __all__ = [
     "reverse",
     "rms_norm",
     "rnn",
+    "rotary",
     "separable_conv",
+    "sinusoidal",
     "space_to_depth",
     "unfold",
 ]

@@ -6,10 +6,13 @@ Gradients are in `backward/`, from the chain rule; `numeric.py` checks them by f
 """
 
 from jaxnets.reference.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
+from jaxnets.reference.attention import attention, attention_weights, rotary, sinusoidal
 from jaxnets.reference.average import avg_pool
 from jaxnets.reference.backward import (
     adaptive_avg_pool_backward,
     adaptive_max_pool_backward,
+    attention_backward,
+    attention_weights_backward,
     avg_pool_backward,
     batch_norm_backward,
     blur_pool_backward,
@@ -34,6 +37,7 @@ from jaxnets.reference.backward import (
     pad_backward,
     resize_backward,
     rms_norm_backward,
+    rotary_backward,
     separable_conv_backward,
     space_to_depth_backward,
     unfold_backward,
@@ -59,6 +63,10 @@ __all__ = [
     "adaptive_avg_pool_backward",
     "adaptive_max_pool",
     "adaptive_max_pool_backward",
+    "attention",
+    "attention_backward",
+    "attention_weights",
+    "attention_weights_backward",
     "avg_pool",
     "avg_pool_backward",
     "batch_norm",
@@ -113,8 +121,11 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rnn",
+    "rotary",
+    "rotary_backward",
     "separable_conv",
     "separable_conv_backward",
+    "sinusoidal",
     "space_to_depth",
     "space_to_depth_backward",
     "unfold",

@@ -76,6 +76,21 @@ def _norm_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
     return (largest * gain) ** 3 * (1.0 if dy is None else float(np.abs(dy).sum()))
 
 
+def _attention_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
+    """A bound by norms: errors of the logits become relative errors of the weights."""
+    q, k = arrays[:2]
+    lengths = [float(np.max(np.linalg.norm(a, axis=-1), initial=0.0)) for a in (q, k)]
+    logits = 1 + lengths[0] * lengths[1] * case.kwargs.get("scale", q.shape[-1] ** -0.5)
+    largest = _sup(arrays[-1]) if case.op == "attention" else 1.0
+    return largest * logits * (1.0 if dy is None else max(*lengths, 1.0) * float(np.abs(dy).sum()))
+
+
+def _rotary_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
+    """A turn keeps lengths; an angle of p radians in float32 is known to about p roundoffs of it."""
+    positions = case.kwargs.get("positions", arrays[0].shape[1])
+    return (2 + 2 * _sup(np.asarray(positions))) * (_sup(arrays[0]) if dy is None else _sup(dy))
+
+
 def _backward(op: str) -> Callable[..., Any]:
     return getattr(reference, f"{op}_backward")
 
@@ -119,6 +134,9 @@ ORACLES: Mapping[str, Oracle] = {
     "space_to_depth": _oracle("space_to_depth", exact=True),
     "depth_to_space": _oracle("depth_to_space", exact=True),
     "resize": _oracle("resize", magnitude=_resize_magnitude),
+    "attention": _oracle("attention", magnitude=_attention_magnitude, extra=8, roundings=2),
+    "attention_weights": _oracle("attention_weights", magnitude=_attention_magnitude, extra=8),
+    "rotary": _oracle("rotary", magnitude=_rotary_magnitude, extra=8),
     "batch_norm": _oracle("batch_norm", magnitude=_norm_magnitude, extra=8),
     "layer_norm": _oracle("layer_norm", magnitude=_norm_magnitude, extra=8),
     "group_norm": _oracle("group_norm", magnitude=_norm_magnitude, extra=8),

@@ -41,6 +41,9 @@ ROWS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "group_norm": (lambda x, s: ops.group_norm(x, 3, s, eps=0.1), (IMAGE, (3,))),
     "instance_norm": (lambda x, s: ops.instance_norm(x, s, eps=0.1), (IMAGE, (3,))),
     "rms_norm": (lambda x, s: ops.rms_norm(x, s, eps=0.1), (IMAGE, (3,))),
+    "attention": (partial(ops.attention, causal=True), ((2, 3, 4, 2), (2, 3, 2, 2), (2, 3, 2, 2))),
+    "attention_weights": (partial(ops.attention_weights, mask=np.tri(3, 3, -1, bool)[None, None]), ((2, 3, 4, 2),) * 2),
+    "rotary": (ops.rotary, ((2, 3, 4, 2),)),
     "dense": (ops.dense, (IMAGE, (3, 2), (2,))),
 }
 

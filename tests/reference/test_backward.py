@@ -92,6 +92,13 @@ for rank, spatial in SPATIAL.items():
     RULES.append(Rule("instance_norm", (x, (4,), (4,)), {}))
     RULES.append(Rule("rms_norm", (x, (4,)), {}))
 RULES.append(Rule("dense", ((2, 3, 4), (4, 5)), {}))
+MASK = np.array([[[[1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]]], [[[1, 1, 1, 1]] * 3]], bool)
+for options in ({"causal": True, "scale": 0.3}, {"mask": MASK, "bias": normal((1, 4, 3, 4), 5)}):
+    q, k = (2, 3, 4, 2), (2, 4, 2, 2)
+    RULES.append(Rule("attention", (q, k, k), options))
+    RULES.append(Rule("attention_weights", (q, k), options))
+for options in ({}, {"positions": np.array([[0, 2, 5], [1, 1, 3]]), "base": 10.0}):
+    RULES.append(Rule("rotary", ((2, 3, 2, 4),), options))
 
 
 def call(rule, function, *arrays):
@@ -180,6 +187,7 @@ def test_every_backward_has_a_forward_and_a_test():
     without = {"max_pool_with_indices", "finite_difference", "numerical_gradient", "gem_pool_backward_p"}
     # The gradients of these are held against finite differences of the ops.
     without |= {"gru", "lstm", "reverse", "rnn"}
+    without |= {"sinusoidal"}  # of integers
     assert {name for name in reference.__all__ if not name.endswith("_backward")} == backwards | without
 
 

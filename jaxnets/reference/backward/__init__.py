@@ -1,5 +1,6 @@
 """The naive gradient of every operation, from the chain rule, in NumPy: `<op>_backward(dy, *the op's arguments)`."""
 
+from jaxnets.reference.backward.attention import attention_backward, attention_weights_backward, rotary_backward
 from jaxnets.reference.backward.average import (
     adaptive_avg_pool_backward,
     avg_pool_backward,
@@ -41,6 +42,8 @@ from jaxnets.reference.backward.power import gem_pool_backward, gem_pool_backwar
 __all__ = [
     "adaptive_avg_pool_backward",
     "adaptive_max_pool_backward",
+    "attention_backward",
+    "attention_weights_backward",
     "avg_pool_backward",
     "batch_norm_backward",
     "blur_pool_backward",
@@ -65,6 +68,7 @@ __all__ = [
     "pad_backward",
     "resize_backward",
     "rms_norm_backward",
+    "rotary_backward",
     "separable_conv_backward",
     "space_to_depth_backward",
     "unfold_backward",
