@@ -20,8 +20,10 @@ from jaxnets.layers import (
     batch_norm,
     bidirectional,
     blur_pool,
+    channel_shuffle,
     conv,
     conv_transpose,
+    deform_conv,
     dense,
     depthwise_conv,
     drop_path,
@@ -38,6 +40,7 @@ from jaxnets.layers import (
     layer_norm,
     layer_scale,
     learned_positions,
+    local_response_norm,
     lp_pool,
     lstm,
     max_pool,
@@ -47,8 +50,11 @@ from jaxnets.layers import (
     rnn,
     separable_conv,
     sinusoidal_positions,
+    spectral_norm,
     squeeze_excite,
     transformer_block,
+    weight_norm,
+    weight_standardization,
 )
 
 
@@ -185,6 +191,14 @@ LAYERS = [
     Case("gru", lambda: gru(3, last=True), LINE),
     Case("rnn", lambda: rnn(3, bias=False), LINE),
     Case("bidirectional", lambda: bidirectional(gru(3)), LINE),
+    Case("local_response_norm", lambda: local_response_norm(3), IMAGE),
+    Case("channel_shuffle", lambda: channel_shuffle(2), IMAGE, ORDER),
+    Case("weight_standardization", lambda: weight_standardization(conv(3, 3, groups=1)), LINE),
+    Case("weight_norm", lambda: weight_norm(conv(3, 3), axis=0), LINE),
+    Case("spectral_norm", lambda: spectral_norm(dense(3)), floats(4, 5)),
+    Case("spectral_norm of what remembers", lambda: spectral_norm(conv(3, 3, bias=False)), IMAGE),
+    Case("deform_conv 1-D", lambda: deform_conv(3, 3, 2, mask=False, bias=False), LINE),
+    Case("deform_conv 2-D", lambda: deform_conv(4, (3, 2), groups=2, offset_groups=2), IMAGE),
     Case("embed in bfloat16", lambda: embed(7, 3, dtype=jnp.bfloat16), ids(4), LOOKUP),
 ]
 

@@ -10,8 +10,10 @@ from jaxnets.layers.adaptive import (
 )
 from jaxnets.layers.attention import attention
 from jaxnets.layers.bidirectional import bidirectional
+from jaxnets.layers.channels import channel_shuffle, local_response_norm
 from jaxnets.layers.conv import conv, depthwise_conv, separable_conv
 from jaxnets.layers.conv_transpose import conv_transpose
+from jaxnets.layers.deform_conv import deform_conv
 from jaxnets.layers.dense import dense
 from jaxnets.layers.dropout import drop_path, dropout
 from jaxnets.layers.embed import embed
@@ -21,6 +23,7 @@ from jaxnets.layers.patch_embed import patch_embed
 from jaxnets.layers.pool import avg_pool, gem_pool, lp_pool, max_pool, min_pool
 from jaxnets.layers.positions import learned_positions, sinusoidal_positions
 from jaxnets.layers.recurrent import gru, lstm, rnn
+from jaxnets.layers.reparametrize import spectral_norm, weight_norm, weight_standardization
 from jaxnets.layers.reshape import flatten
 from jaxnets.layers.squeeze_excite import squeeze_excite
 from jaxnets.layers.transformer import transformer_block
@@ -33,8 +36,10 @@ __all__ = [
     "batch_norm",
     "bidirectional",
     "blur_pool",
+    "channel_shuffle",
     "conv",
     "conv_transpose",
+    "deform_conv",
     "dense",
     "depthwise_conv",
     "drop_path",
@@ -51,6 +56,7 @@ __all__ = [
     "layer_norm",
     "layer_scale",
     "learned_positions",
+    "local_response_norm",
     "lp_pool",
     "lstm",
     "max_pool",
@@ -60,6 +66,9 @@ __all__ = [
     "rnn",
     "separable_conv",
     "sinusoidal_positions",
+    "spectral_norm",
     "squeeze_excite",
     "transformer_block",
+    "weight_norm",
+    "weight_standardization",
 ]

@@ -4,7 +4,9 @@ from jaxnets.ops import geometry
 from jaxnets.ops.adaptive import adaptive_avg_pool, adaptive_max_pool
 from jaxnets.ops.attention import attention, attention_cache, attention_weights
 from jaxnets.ops.blur import blur_pool
+from jaxnets.ops.channels import channel_shuffle, local_response_norm
 from jaxnets.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
+from jaxnets.ops.deform_conv import deform_conv
 from jaxnets.ops.dense import dense
 from jaxnets.ops.fractional import fractional_max_pool
 from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
@@ -26,8 +28,10 @@ __all__ = [
     "avg_pool",
     "batch_norm",
     "blur_pool",
+    "channel_shuffle",
     "conv",
     "conv_transpose",
+    "deform_conv",
     "dense",
     "depth_to_space",
     "depthwise_conv",
@@ -41,6 +45,7 @@ __all__ = [
     "gru",
     "instance_norm",
     "layer_norm",
+    "local_response_norm",
     "lp_pool",
     "lstm",
     "max_pool",

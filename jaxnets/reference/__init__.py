@@ -45,9 +45,11 @@ from jaxnets.reference.backward import (
 from jaxnets.reference.blur import blur_pool
 from jaxnets.reference.conv import conv, depthwise_conv, separable_conv
 from jaxnets.reference.conv_transpose import conv_transpose
+from jaxnets.reference.deform_conv import deform_conv
 from jaxnets.reference.dense import dense
 from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
 from jaxnets.reference.fractional import fractional_max_pool
+from jaxnets.reference.neighbors import channel_shuffle, local_response_norm
 from jaxnets.reference.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.reference.numeric import finite_difference, numerical_gradient
 from jaxnets.reference.padding import pad
@@ -73,10 +75,12 @@ __all__ = [
     "batch_norm_backward",
     "blur_pool",
     "blur_pool_backward",
+    "channel_shuffle",
     "conv",
     "conv_backward",
     "conv_transpose",
     "conv_transpose_backward",
+    "deform_conv",
     "dense",
     "dense_backward",
     "depth_to_space",
@@ -102,6 +106,7 @@ __all__ = [
     "instance_norm_backward",
     "layer_norm",
     "layer_norm_backward",
+    "local_response_norm",
     "lp_pool",
     "lp_pool_backward",
     "lstm",

@@ -186,8 +186,8 @@ def test_every_backward_has_a_forward_and_a_test():
     assert backwards == {rule.name for rule in RULES} | {"batch_norm"}
     without = {"max_pool_with_indices", "finite_difference", "numerical_gradient", "gem_pool_backward_p"}
     # The gradients of these are held against finite differences of the ops.
-    without |= {"gru", "lstm", "reverse", "rnn"}
     without |= {"sinusoidal"}  # of integers
+    without |= {"channel_shuffle", "deform_conv", "gru", "local_response_norm", "lstm", "reverse", "rnn"}
     assert {name for name in reference.__all__ if not name.endswith("_backward")} == backwards | without
 
 
