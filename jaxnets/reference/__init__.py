@@ -43,6 +43,7 @@ from jaxnets.reference.backward import (
     unfold_backward,
 )
 from jaxnets.reference.blur import blur_pool
+from jaxnets.reference.boxes import box_iou, nms, soft_nms
 from jaxnets.reference.conv import conv, depthwise_conv, separable_conv
 from jaxnets.reference.conv_transpose import conv_transpose
 from jaxnets.reference.deform_conv import deform_conv
@@ -58,6 +59,7 @@ from jaxnets.reference.pixels import depth_to_space, space_to_depth
 from jaxnets.reference.power import gem_pool, lp_pool
 from jaxnets.reference.recurrent import gru, lstm, reverse, rnn
 from jaxnets.reference.resize import resize
+from jaxnets.reference.roi import roi_align, roi_pool
 from jaxnets.reference.unpool import max_unpool
 
 __all__ = [
@@ -75,6 +77,7 @@ __all__ = [
     "batch_norm_backward",
     "blur_pool",
     "blur_pool_backward",
+    "box_iou",
     "channel_shuffle",
     "conv",
     "conv_backward",
@@ -117,6 +120,7 @@ __all__ = [
     "max_unpool_backward",
     "min_pool",
     "min_pool_backward",
+    "nms",
     "numerical_gradient",
     "pad",
     "pad_backward",
@@ -126,11 +130,14 @@ __all__ = [
     "rms_norm",
     "rms_norm_backward",
     "rnn",
+    "roi_align",
+    "roi_pool",
     "rotary",
     "rotary_backward",
     "separable_conv",
     "separable_conv_backward",
     "sinusoidal",
+    "soft_nms",
     "space_to_depth",
     "space_to_depth_backward",
     "unfold",

@@ -1,4 +1,4 @@
-"""Losses: scalars in float32, whatever the dtype of the network."""
+"""Cross-entropy, for one class of several."""
 
 import jax
 import jax.numpy as jnp
@@ -39,28 +39,6 @@ def cross_entropy(logits: jax.Array, labels: jax.Array, *, label_smoothing: floa
     if label_smoothing:
         losses = (1 - label_smoothing) * losses - label_smoothing * jax.nn.log_softmax(logits).mean(-1)
     return losses.mean()
-
-
-def mse(predicted: jax.Array, target: jax.Array) -> jax.Array:
-    """Mean squared error over all elements.
-
-    Shapes: `s, s → ()`: the two shapes must be equal, since a broadcast here is nearly always a mistake.
-
-    Raises:
-        ValueError: the shapes differ.
-
-    Gradient: `2 (predicted - target) / size` to `predicted`, the negative to `target`.
-
-    >>> float(mse(jnp.array([1.0, 2.0]), jnp.array([1.0, 4.0])))
-    2.0
-    """
-    predicted, target = jnp.asarray(predicted), jnp.asarray(target)
-    if predicted.shape != target.shape:
-        raise ValueError(
-            f"mse: predicted has shape {predicted.shape} and target {target.shape}; "
-            "reshape one of them, for instance predicted[..., 0]"
-        )
-    return jnp.square(predicted.astype(jnp.float32) - target.astype(jnp.float32)).mean()
 
 
 def check_labels(where: str, logits: jax.Array, labels: jax.Array) -> None:
