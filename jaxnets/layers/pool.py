@@ -12,9 +12,12 @@ from jaxnets.core import Layer, Params, lift, pure
 from jaxnets.layers import arguments
 from jaxnets.layers.leaves import Example, example, floating_images, read
 from jaxnets.ops.geometry import Ints, Padding
+from jaxnets.ops.kernels import switch
 
 
-def _window(op: str, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool) -> dict[str, Any]:
+def _window(
+    op: str, size: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: bool, lowering: Any
+) -> dict[str, Any]:
     """The window's arguments, checked, as the op takes them."""
     return {
         "size": arguments.ints(op, size, "size"),
@@ -22,6 +25,7 @@ def _window(op: str, size: Any, stride: Any, padding: Any, dilation: Any, ceil_m
         "padding": arguments.padding(op, padding),
         "dilation": arguments.ints(op, dilation, "dilation"),
         "ceil_mode": ceil_mode,
+        "lowering": switch.require_known(op, lowering),
     }
 
 
@@ -32,6 +36,7 @@ def max_pool(
     padding: Padding = "VALID",
     dilation: Ints = 1,
     ceil_mode: bool = False,
+    lowering: str | None = None,
 ) -> Layer:
     """The largest element of each window: `ops.max_pool` as a layer.
 
@@ -41,7 +46,7 @@ def max_pool(
     >>> max_pool(2).apply({}, {}, jnp.ones((1, 8, 8, 3)))[0].shape
     (1, 4, 4, 3)
     """
-    window = _window("max_pool", size, stride, padding, dilation, ceil_mode)
+    window = _window("max_pool", size, stride, padding, dilation, ceil_mode, lowering)
     return lift(lambda x: ops.max_pool(x, **window))
 
 
@@ -52,6 +57,7 @@ def min_pool(
     padding: Padding = "VALID",
     dilation: Ints = 1,
     ceil_mode: bool = False,
+    lowering: str | None = None,
 ) -> Layer:
     """The smallest element of each window: `ops.min_pool` as a layer.
 
@@ -61,7 +67,7 @@ def min_pool(
     >>> min_pool(2).apply({}, {}, jnp.ones((1, 8, 8, 3)))[0].shape
     (1, 4, 4, 3)
     """
-    window = _window("min_pool", size, stride, padding, dilation, ceil_mode)
+    window = _window("min_pool", size, stride, padding, dilation, ceil_mode, lowering)
     return lift(lambda x: ops.min_pool(x, **window))
 
 
@@ -73,6 +79,7 @@ def avg_pool(
     dilation: Ints = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = False,
+    lowering: str | None = None,
 ) -> Layer:
     """The mean of each window: `ops.avg_pool` as a layer.
 
@@ -82,7 +89,7 @@ def avg_pool(
     >>> avg_pool(2).apply({}, {}, jnp.ones((1, 8, 8, 3)))[0].shape
     (1, 4, 4, 3)
     """
-    window = _window("avg_pool", size, stride, padding, dilation, ceil_mode)
+    window = _window("avg_pool", size, stride, padding, dilation, ceil_mode, lowering)
     return lift(lambda x: ops.avg_pool(x, **window, count_include_pad=count_include_pad))
 
 
@@ -94,6 +101,7 @@ def lp_pool(
     dilation: Ints = 1,
     ceil_mode: bool = False,
     p: float = 2,
+    lowering: str | None = None,
 ) -> Layer:
     """The Lp norm of each window: `ops.lp_pool` as a layer.
 
@@ -104,7 +112,7 @@ def lp_pool(
     Array([[[[6.]]]], dtype=float32)
     """
     op = "lp_pool"
-    window = _window(op, size, stride, padding, dilation, ceil_mode)
+    window = _window(op, size, stride, padding, dilation, ceil_mode, lowering)
     arguments.positive(op, p, "p", infinite=True)  # and kept as it is: an int makes an integer power, which is cheaper
     return lift(lambda x: ops.lp_pool(x, **window, p=p))
 
@@ -118,6 +126,7 @@ def gem_pool(
     ceil_mode: bool = False,
     p: float = 3.0,
     eps: float = 1e-6,
+    lowering: str | None = None,
 ) -> Layer:
     """The generalized mean of each window, its power learned: `ops.gem_pool` with p as a parameter.
 
@@ -132,7 +141,7 @@ def gem_pool(
     ({'p': Array(3., dtype=float32)}, (1, 1, 1, 1))
     """
     op = "gem_pool"
-    window = _window(op, size, stride, padding, dilation, ceil_mode)
+    window = _window(op, size, stride, padding, dilation, ceil_mode, lowering)
     p = arguments.positive(op, p, "p")
     eps = arguments.positive(op, eps, "eps")
 

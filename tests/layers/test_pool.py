@@ -79,3 +79,14 @@ def test_flatten_is_row_major(dtype):
 @pytest.mark.parametrize(("shape", "flat"), [((0, 3, 2), (0, 6)), ((4,), (4, 1)), ((2, 0, 3), (2, 0))])
 def test_flatten_of_odd_shapes(shape, flat):
     assert layers.flatten().apply({}, {}, jnp.ones(shape))[0].shape == flat
+
+
+@pytest.mark.parametrize("make", [layers.max_pool, layers.min_pool, layers.avg_pool, layers.lp_pool, layers.gem_pool])
+def test_the_lowering_that_is_asked_for_computes_it(make):
+    layer = make(3, 1, lowering="axes")
+    params, state = layer.init(None, X)
+    program = jax.make_jaxpr(lambda x: layer.apply(params, state, x)[0])(X)
+    asked = [e.params["lowering"] for e in program.eqns if e.primitive.name == "jaxnets_pool"]
+    assert asked == ["axes"]
+    with pytest.raises(ValueError, match="no lowering 'axis'"):
+        make(3, lowering="axis")

@@ -30,12 +30,16 @@ def test_values(axes, dtype):
     t, x, a, b, mean = operands(axes, jnp.dtype(dtype))
     deviation = x.astype(np.float64) - mean
     total, deviating = reduce.sums(t, x, mean, axes)
-    np.testing.assert_allclose(total, t.astype(np.float64).sum(axes, keepdims=True), rtol=1e-5, atol=1e-5)
-    np.testing.assert_allclose(deviating, (t.astype(np.float64) * deviation).sum(axes, keepdims=True), rtol=1e-5, atol=1e-5)
+    wide = t.astype(np.float64)
+    np.testing.assert_allclose(total, wide.sum(axes, keepdims=True), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(deviating, (wide * deviation).sum(axes, keepdims=True), rtol=1e-5, atol=1e-5)
     assert total.dtype == deviating.dtype == np.float32
     y = reduce.spread(a, b, x, mean, axes)
+    close = {"rtol": float(jnp.finfo(dtype).eps) * 4, "atol": 1e-5}
     assert y.dtype == x.dtype
-    np.testing.assert_allclose(np.asarray(y, np.float64), a * deviation + b, rtol=float(jnp.finfo(dtype).eps) * 4, atol=1e-5)
+    np.testing.assert_allclose(
+        np.asarray(y, np.float64), a * deviation + b, rtol=float(jnp.finfo(dtype).eps) * 4, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("axes", AXES[1:3], ids=str)

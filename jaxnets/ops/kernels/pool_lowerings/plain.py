@@ -157,7 +157,8 @@ def _differentiable(problem: PoolProblem) -> bool:
 
 
 def _pick(problem: PoolProblem, x: jax.Array, tap: jax.Array, t: jax.Array) -> jax.Array:
-    if not _differentiable(problem):
+    # Of ties in three dimensions XLA does not take the first: its tangent is not what its gradient is the transpose of.
+    if not _differentiable(problem) or problem.window.rank > 2:
         nowhere = tap == problem.taps
         y = take(t, jnp.where(nowhere, jnp.zeros_like(tap, jnp.int32), positions_of(tap, problem)))
         return jnp.where(nowhere, jnp.zeros_like(y), y)
