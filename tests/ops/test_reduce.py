@@ -37,9 +37,7 @@ def test_values(axes, dtype):
     y = reduce.spread(a, b, x, mean, axes)
     close = {"rtol": float(jnp.finfo(dtype).eps) * 4, "atol": 1e-5}
     assert y.dtype == x.dtype
-    np.testing.assert_allclose(
-        np.asarray(y, np.float64), a * deviation + b, rtol=float(jnp.finfo(dtype).eps) * 4, atol=1e-5
-    )
+    np.testing.assert_allclose(np.asarray(y, np.float64), a * deviation + b, **close)
 
 
 @pytest.mark.parametrize("axes", AXES[1:3], ids=str)
