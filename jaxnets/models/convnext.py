@@ -3,7 +3,7 @@
 Liu, Mao, Wu, Feichtenhofer, Darrell and Xie (2022), A ConvNet for the 2020s, https://arxiv.org/abs/2201.03545
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -11,6 +11,7 @@ import jax
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import conv, dense, depthwise_conv, drop_path, global_avg_pool, layer_norm, layer_scale
+from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least, block, per_stage, variant
 
 PATCH = 4
@@ -83,3 +84,32 @@ convnext_tiny = variant(convnext, depths=(3, 3, 9, 3), channels=(96, 192, 384, 7
 convnext_small = variant(convnext, depths=(3, 3, 27, 3), channels=(96, 192, 384, 768), path_rate=0.4)
 convnext_base = variant(convnext, depths=(3, 3, 27, 3), channels=(128, 256, 512, 1024), path_rate=0.5)
 convnext_large = variant(convnext, depths=(3, 3, 27, 3), channels=(192, 384, 768, 1536), path_rate=0.5)
+
+SOURCES: Mapping[str, Names] = {
+    "torchvision": (
+        Rule("stem/conv", "features.0.0"),
+        Rule("stem/norm", "features.0.1"),
+        Rule("stage{s}/downsample/norm", "features.{2*s-2}.0"),
+        Rule("stage{s}/downsample/conv", "features.{2*s-2}.1"),
+        Rule("stage{s}/{i}/main/depthwise", "features.{2*s-1}.{i}.block.0"),
+        Rule("stage{s}/{i}/main/norm", "features.{2*s-1}.{i}.block.2"),
+        Rule("stage{s}/{i}/main/expand", "features.{2*s-1}.{i}.block.3"),
+        Rule("stage{s}/{i}/main/project", "features.{2*s-1}.{i}.block.5"),
+        Rule("stage{s}/{i}/main/scale/scale", "features.{2*s-1}.{i}.layer_scale", "column"),
+        Rule("classifier/norm", "classifier.0"),
+        Rule("classifier/logits", "classifier.2"),
+    ),
+    "timm": (
+        Rule("stem/conv", "stem.0"),
+        Rule("stem/norm", "stem.1"),
+        Rule("stage{s}/downsample/norm", "stages.{s-1}.downsample.0"),
+        Rule("stage{s}/downsample/conv", "stages.{s-1}.downsample.1"),
+        Rule("stage{s}/{i}/main/depthwise", "stages.{s-1}.blocks.{i}.conv_dw"),
+        Rule("stage{s}/{i}/main/norm", "stages.{s-1}.blocks.{i}.norm"),
+        Rule("stage{s}/{i}/main/expand", "stages.{s-1}.blocks.{i}.mlp.fc1"),
+        Rule("stage{s}/{i}/main/project", "stages.{s-1}.blocks.{i}.mlp.fc2"),
+        Rule("stage{s}/{i}/main/scale/scale", "stages.{s-1}.blocks.{i}.gamma", "array"),
+        Rule("classifier/norm", "head.norm"),
+        Rule("classifier/logits", "head.fc"),
+    ),
+}

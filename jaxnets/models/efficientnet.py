@@ -5,7 +5,7 @@ https://arxiv.org/abs/1905.11946
 Tan and Le (2021), EfficientNetV2: Smaller Models and Faster Training, https://arxiv.org/abs/2104.00298
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
 
@@ -14,6 +14,8 @@ import jax
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, dense, drop_path, dropout, global_avg_pool, squeeze_excite
+from jaxnets.models import timm
+from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import FAN_OUT, block, centered_conv, centered_depthwise, divisible, unit, variant
 
 Stage = tuple[str, int, int, int, int, int]
@@ -155,3 +157,31 @@ efficientnet_b7 = variant(efficientnet, width=2.0, depth=3.1, rate=0.5, momentum
 efficientnet_v2_s = variant(efficientnet, stages=V2_S, stem=24, head=1280, rate=0.2, eps=1e-3)
 efficientnet_v2_m = variant(efficientnet, stages=V2_M, stem=24, head=1280, rate=0.3, eps=1e-3)
 efficientnet_v2_l = variant(efficientnet, stages=V2_L, stem=32, head=1280, rate=0.4, eps=1e-3)
+
+
+def _torchvision(shapes: Shapes) -> list[Rule]:
+    """A block of theirs is the list of the parts that it has."""
+    rules, last = [Rule("stem/conv", "features.0.0"), Rule("stem/norm", "features.0.1")], 0
+    for at in find("stage{s}/{i}/main", shapes):
+        own, theirs, part = filled("stage{s}/{i}/main", at), filled("features.{s}.{i}.block", at), 0
+        for name in ("expand", "fused", "depthwise", "squeeze", "project"):
+            if f"{own}/{name}/conv/w" in shapes:
+                rules.append(Rule(f"{own}/{name}/conv", f"{theirs}.{part}.0"))
+                rules.append(Rule(f"{own}/{name}/norm", f"{theirs}.{part}.1"))
+                part += 1
+            elif f"{own}/{name}/reduce/w" in shapes:
+                rules.append(Rule(f"{own}/{name}/reduce", f"{theirs}.{part}.fc1", "conv_as_dense"))
+                rules.append(Rule(f"{own}/{name}/expand", f"{theirs}.{part}.fc2", "conv_as_dense"))
+                part += 1
+        last = int(at["s"])
+    return [
+        *rules,
+        Rule("head/conv", f"features.{last + 1}.0"),
+        Rule("head/norm", f"features.{last + 1}.1"),
+        Rule("classifier/logits", "classifier.1"),
+    ]
+
+
+# timm's efficientnet_b0 and so on, and efficientnetv2_s: there eps is 1e-5 and momentum 0.9 in all of them. Its
+# tf_efficientnet_b0 and tf_efficientnetv2_s are other networks, which pad as TensorFlow does.
+SOURCES: Mapping[str, Names] = {"torchvision": _torchvision, "timm": timm.inverted}

@@ -4,13 +4,15 @@ Sandler, Howard, Zhu, Zhmoginov and Chen (2018), MobileNetV2: Inverted Residuals
 https://arxiv.org/abs/1801.04381
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import jax
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, dense, dropout, global_avg_pool
+from jaxnets.models import timm
+from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import block, centered_conv, centered_depthwise, divisible, unit
 
 # expansion, channels, blocks, stride of the first: table 2 of the paper
@@ -75,3 +77,29 @@ def _inverted(before: int, after: int, stride: int, expansion: int) -> Layer:
     parts["depthwise"] = unit(centered_depthwise(3, stride), batch_norm(), jax.nn.relu6)
     parts["project"] = unit(centered_conv(after, 1), batch_norm())  # linear: no activation
     return serial(**parts)
+
+
+def _torchvision(shapes: Shapes) -> list[Rule]:
+    """Theirs are one list of all blocks, each a list whose first part is left out where nothing is widened."""
+    blocks = find("stage{s}/{i}/main", shapes)
+    rules = [Rule("stem/conv", "features.0.0"), Rule("stem/norm", "features.0.1")]
+    for n, at in enumerate(blocks, start=1):
+        own, theirs, part = filled("stage{s}/{i}/main", at), f"features.{n}.conv", 0
+        for name in ("expand", "depthwise"):
+            if f"{own}/{name}/conv/w" in shapes:
+                rules.append(Rule(f"{own}/{name}/conv", f"{theirs}.{part}.0"))
+                rules.append(Rule(f"{own}/{name}/norm", f"{theirs}.{part}.1"))
+                part += 1
+        rules.append(Rule(f"{own}/project/conv", f"{theirs}.{part}"))
+        rules.append(Rule(f"{own}/project/norm", f"{theirs}.{part + 1}"))
+    head = f"features.{len(blocks) + 1}"
+    return [
+        *rules,
+        Rule("head/conv", f"{head}.0"),
+        Rule("head/norm", f"{head}.1"),
+        Rule("classifier/logits", "classifier.1"),
+    ]
+
+
+# timm's mobilenetv2_100; mobilenetv2_050 and mobilenetv2_140 are those of width=0.5 and width=1.4.
+SOURCES: Mapping[str, Names] = {"torchvision": _torchvision, "timm": timm.inverted}
