@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxnets.data.formats.pictures import opened
 from jaxnets.extras import require
 
 CONTRAST = 0.1  # of the range from black to white: an image with less has nothing written on it
@@ -73,19 +74,12 @@ def _fit(ink: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 def _read_gray(path: Path) -> np.ndarray:
     """The file as `(H, W)` float32 from 0, black, to 1, white."""
-    image = require("PIL.Image")
-    if not path.exists():
-        raise FileNotFoundError(f"there is no image at {path}")
-    try:
-        with image.open(path) as opened:
-            picture = require("PIL.ImageOps").exif_transpose(opened)
-            if picture.mode.startswith("I"):  # 16 bits, which convert("L") would clip
-                return (np.asarray(picture, np.float32) / 65535).clip(0, 1)
-            if not picture.has_transparency_data:
-                return np.asarray(picture.convert("L"), np.float32) / 255
-            channels = np.asarray(picture.convert("RGBA"), np.float32) / 255
-    except (OSError, SyntaxError, ValueError, image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
+    with opened(path) as picture:
+        if picture.mode.startswith("I"):  # 16 bits, which convert("L") would clip
+            return (np.asarray(picture, np.float32) / 65535).clip(0, 1)
+        if not picture.has_transparency_data:
+            return np.asarray(picture.convert("L"), np.float32) / 255
+        channels = np.asarray(picture.convert("RGBA"), np.float32) / 255
     gray, alpha = channels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32), channels[..., 3]
     # Transparent paper shows through as whatever the strokes stand out from.
     paper = 1.0 if (gray * alpha).sum() < 0.5 * alpha.sum() else 0.0
