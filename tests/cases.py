@@ -214,6 +214,14 @@ COMBINATORS = [
 ]
 
 MODELS = [
+    Case("alexnet", lambda: models.alexnet(3, channels=(4, 5, 6, 5, 4), hidden=8), floats(4, 63, 64, 2), DRAWS),
+    Case("vgg11", lambda: models.vgg11(3, depths=(1, 2), channels=(4, 6), hidden=8), floats(4, 8, 9, 2), DRAWS),
+    Case(
+        "densenet121",
+        lambda: models.densenet121(3, depths=(1, 1), growth=2, stem=4, rate=0.2),
+        floats(4, 16, 15, 2),
+        DRAWS,
+    ),
     Case("lenet", lambda: models.create("lenet", num_classes=3, channels=(4, 5), hidden=8), floats(4, 8, 8, 1), DRAWS),
     Case("resnet18", lambda: models.resnet18(3, depths=(1, 1), channels=(4, 6)), floats(4, 16, 16, 2)),
     Case(
@@ -224,6 +232,14 @@ MODELS = [
     Case(
         "mobilenet_v2",
         lambda: models.mobilenet_v2(3, stages=((1, 8, 1, 1), (2, 8, 2, 2)), stem=8, head=16),
+        floats(4, 8, 8, 2),
+        DRAWS | LINEAR,
+    ),
+    Case(
+        "mobilenet_v3_small",
+        lambda: models.mobilenet_v3_small(
+            3, stages=((3, 8, True, "relu", 1, (8,)), (5, 8, True, "hard_swish", 2, (16, 24))), stem=8, hidden=8
+        ),
         floats(4, 8, 8, 2),
         DRAWS | LINEAR,
     ),

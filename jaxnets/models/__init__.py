@@ -6,12 +6,14 @@ from difflib import get_close_matches
 from typing import Any
 
 from jaxnets.core import Layer
+from jaxnets.models.alexnet import alexnet
 from jaxnets.models.convnext import (
     convnext_base,
     convnext_large,
     convnext_small,
     convnext_tiny,
 )
+from jaxnets.models.densenet import densenet121, densenet161, densenet169, densenet201
 from jaxnets.models.efficientnet import (
     efficientnet_b0,
     efficientnet_b1,
@@ -27,6 +29,7 @@ from jaxnets.models.efficientnet import (
 )
 from jaxnets.models.lenet import lenet, lenet_features
 from jaxnets.models.mobilenet_v2 import mobilenet_v2
+from jaxnets.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
 from jaxnets.models.resnet import (
     resnet18,
     resnet34,
@@ -39,14 +42,29 @@ from jaxnets.models.resnet import (
     wide_resnet50_2,
     wide_resnet101_2,
 )
+from jaxnets.models.vgg import (
+    vgg11,
+    vgg11_bn,
+    vgg13,
+    vgg13_bn,
+    vgg16,
+    vgg16_bn,
+    vgg19,
+    vgg19_bn,
+)
 
 __all__ = [
     "MODELS",
+    "alexnet",
     "convnext_base",
     "convnext_large",
     "convnext_small",
     "convnext_tiny",
     "create",
+    "densenet121",
+    "densenet161",
+    "densenet169",
+    "densenet201",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -61,6 +79,8 @@ __all__ = [
     "lenet",
     "lenet_features",
     "mobilenet_v2",
+    "mobilenet_v3_large",
+    "mobilenet_v3_small",
     "names",
     "resnet18",
     "resnet34",
@@ -70,15 +90,28 @@ __all__ = [
     "resnext50_32x4d",
     "resnext101_32x8d",
     "resnext101_64x4d",
+    "vgg11",
+    "vgg11_bn",
+    "vgg13",
+    "vgg13_bn",
+    "vgg16",
+    "vgg16_bn",
+    "vgg19",
+    "vgg19_bn",
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
 
 MODELS: dict[str, Callable[..., Layer]] = {
+    "alexnet": alexnet,
     "convnext_tiny": convnext_tiny,
     "convnext_small": convnext_small,
     "convnext_base": convnext_base,
     "convnext_large": convnext_large,
+    "densenet121": densenet121,
+    "densenet161": densenet161,
+    "densenet169": densenet169,
+    "densenet201": densenet201,
     "efficientnet_b0": efficientnet_b0,
     "efficientnet_b1": efficientnet_b1,
     "efficientnet_b2": efficientnet_b2,
@@ -92,6 +125,8 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "efficientnet_v2_l": efficientnet_v2_l,
     "lenet": lenet,
     "mobilenet_v2": mobilenet_v2,
+    "mobilenet_v3_large": mobilenet_v3_large,
+    "mobilenet_v3_small": mobilenet_v3_small,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
@@ -100,6 +135,14 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "resnext50_32x4d": resnext50_32x4d,
     "resnext101_32x8d": resnext101_32x8d,
     "resnext101_64x4d": resnext101_64x4d,
+    "vgg11": vgg11,
+    "vgg11_bn": vgg11_bn,
+    "vgg13": vgg13,
+    "vgg13_bn": vgg13_bn,
+    "vgg16": vgg16,
+    "vgg16_bn": vgg16_bn,
+    "vgg19": vgg19,
+    "vgg19_bn": vgg19_bn,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,
 }

@@ -101,6 +101,38 @@ def test_a_convnext_says_how_small_an_image_may_be(stages):
 
 
 @pytest.mark.parametrize(
+    ("make", "smallest"),
+    [
+        (lambda: models.alexnet(3, channels=(4,) * 5, hidden=4), 63),
+        (lambda: models.vgg11(3, channels=(4,) * 5, hidden=4), 32),
+        (lambda: models.vgg11_bn(3, depths=(1, 1), channels=(4, 4), hidden=4), 4),
+        (lambda: models.densenet121(3, depths=(1,) * 4, growth=4, stem=4), 29),
+        (lambda: models.densenet121(3, depths=(1,), growth=4, stem=4), 1),
+    ],
+)
+def test_the_smallest_image_of_the_others(make, smallest):
+    """It is the smallest indeed: a map of one pixel is left before the head, and a smaller image is an error."""
+    trees(make(), smallest)
+    if smallest > 1:
+        with pytest.raises(ValueError, match=f"smallest image this network takes is {smallest}×{smallest}"):
+            trees(make(), smallest - 1)
+
+
+def test_a_dense_block_keeps_its_maps_and_nothing_joined_of_them():
+    """For the backward pass, so that memory grows with the depth of a block and not with its square."""
+    model = models.densenet121(3, depths=(4,), growth=8, stem=8)
+    images = jax.ShapeDtypeStruct((2, 32, 32, 3), jnp.float32)
+    params, state = jax.eval_shape(model.init, jax.random.key(0), images)
+
+    def backward(params, state, x):
+        return jax.vjp(lambda p, x: model.apply(p, state, x, train=True)[0], params, x)[1]
+
+    kept = [leaf.shape for leaf in jax.tree.leaves(jax.eval_shape(backward, params, state, images))]
+    maps = {shape[-1] for shape in kept if shape[:-1] == (2, 8, 8)}
+    assert maps == {8, 32, 40}  # of a layer, squeezed for a layer, and all of them once, for the classifier
+
+
+@pytest.mark.parametrize(
     ("name", "rates"),
     [
         # The rate grows with the block, residual or not; blocks that change shape have nothing to skip to.

@@ -8,10 +8,15 @@ from jaxnets import models, summary, tree
 
 # of torchvision's models with 1000 classes, from its table of weights
 PARAMETERS = {
+    "alexnet": 61_100_840,
     "convnext_base": 88_591_464,
     "convnext_large": 197_767_336,
     "convnext_small": 50_223_688,
     "convnext_tiny": 28_589_128,
+    "densenet121": 7_978_856,
+    "densenet161": 28_681_000,
+    "densenet169": 14_149_480,
+    "densenet201": 20_013_928,
     "efficientnet_b0": 5_288_548,
     "efficientnet_b1": 7_794_184,
     "efficientnet_b2": 9_109_994,
@@ -24,6 +29,8 @@ PARAMETERS = {
     "efficientnet_v2_m": 54_139_356,
     "efficientnet_v2_s": 21_458_488,
     "mobilenet_v2": 3_504_872,
+    "mobilenet_v3_large": 5_483_032,
+    "mobilenet_v3_small": 2_542_856,
     "resnet101": 44_549_160,
     "resnet152": 60_192_808,
     "resnet18": 11_689_512,
@@ -32,18 +39,31 @@ PARAMETERS = {
     "resnext101_32x8d": 88_791_336,
     "resnext101_64x4d": 83_455_272,
     "resnext50_32x4d": 25_028_904,
+    "vgg11": 132_863_336,
+    "vgg11_bn": 132_868_840,
+    "vgg13": 133_047_848,
+    "vgg13_bn": 133_053_736,
+    "vgg16": 138_357_544,
+    "vgg16_bn": 138_365_992,
+    "vgg19": 143_667_240,
+    "vgg19_bn": 143_678_248,
     "wide_resnet101_2": 126_886_696,
     "wide_resnet50_2": 68_883_240,
 }
 # side of the image and billions of multiply-adds, from the same table
 MULTIPLY_ADDS = {
+    "alexnet": (224, 0.714),
     "convnext_tiny": (224, 4.456),
+    "densenet121": (224, 2.834),
     "efficientnet_b0": (224, 0.386),
     "efficientnet_v2_s": (384, 8.366),
     "mobilenet_v2": (224, 0.301),
+    "mobilenet_v3_large": (224, 0.217),
+    "mobilenet_v3_small": (224, 0.057),
     "resnet18": (224, 1.814),
     "resnet50": (224, 4.089),
     "resnext50_32x4d": (224, 4.230),
+    "vgg11": (224, 7.609),
 }
 
 
