@@ -8,7 +8,7 @@ As torchvision has it: the second paper's network, whose convolutions are not sp
 normalization, and with the last maps brought to 6×6 whatever the image's size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -16,6 +16,7 @@ import jax
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import adaptive_avg_pool, conv, dense, dropout, flatten, max_pool
+from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least
 from jaxnets.ops import check
 
@@ -65,13 +66,27 @@ def alexnet(
         features=serial(**features),
         classifier=serial(
             pool=adaptive_avg_pool(MAP),
-            dropout1=dropout(rate),
-            hidden1=conv(hidden, MAP, padding=0, w_init=UNIFORM),  # sees all of the map: a fully connected layer
-            relu1=jax.nn.relu,
             flatten=flatten(),
+            dropout1=dropout(rate),
+            hidden1=linear(hidden),
+            relu1=jax.nn.relu,
             dropout2=dropout(rate),
             hidden2=linear(hidden),
             relu2=jax.nn.relu,
             logits=linear(num_classes),
         ),
     )
+
+
+SOURCES: Mapping[str, Names] = {
+    "torchvision": (
+        Rule("features/conv1", "features.0"),
+        Rule("features/conv2", "features.3"),
+        Rule("features/conv3", "features.6"),
+        Rule("features/conv4", "features.8"),
+        Rule("features/conv5", "features.10"),
+        Rule("classifier/hidden1", "classifier.1", f"dense_of_maps:{MAP}x{MAP}"),
+        Rule("classifier/hidden2", "classifier.4"),
+        Rule("classifier/logits", "classifier.6"),
+    )
+}

@@ -9,7 +9,7 @@ A block hands on its maps apart, and what a layer makes of them joined, the norm
 backward pass instead of kept: memory grows with the depth of a block, not with its square.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -18,6 +18,7 @@ import jax.numpy as jnp
 from jaxnets.combine import LayerLike, parallel, remat, serial
 from jaxnets.core import Layer
 from jaxnets.layers import avg_pool, batch_norm, conv, dense, dropout, global_avg_pool, max_pool
+from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least, identity, variant
 from jaxnets.ops import check
 
@@ -105,3 +106,14 @@ densenet121 = variant(densenet, depths=(6, 12, 24, 16))
 densenet161 = variant(densenet, depths=(6, 12, 36, 24), growth=48, stem=96)
 densenet169 = variant(densenet, depths=(6, 12, 32, 32))
 densenet201 = variant(densenet, depths=(6, 12, 48, 32))
+
+RULES = (
+    Rule("stem/conv", "features.conv0"),
+    Rule("stem/norm", "features.norm0"),
+    Rule("block{b}/{i}/new/squeeze/{part}", "features.denseblock{b}.denselayer{i+1}.{part}1"),
+    Rule("block{b}/{i}/new/grow/{part}", "features.denseblock{b}.denselayer{i+1}.{part}2"),
+    Rule("transition{b}/{part}", "features.transition{b}.{part}"),
+    Rule("classifier/norm", "features.norm5"),
+    Rule("classifier/logits", "classifier"),
+)
+SOURCES: Mapping[str, Names] = {"torchvision": RULES, "timm": RULES}

@@ -4,7 +4,7 @@ Howard, Sandler, Chu, Chen, Chen, Tan, Wang, Zhu, Pang, Vasudevan, Le and Adam (
 https://arxiv.org/abs/1905.02244
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import jax
@@ -12,6 +12,7 @@ import jax
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, dense, depthwise_conv, dropout, global_avg_pool, squeeze_excite
+from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import FAN_OUT, block, centered_conv, divisible, unit, variant
 
 Stage = tuple[int, int, bool, str, int, Sequence[int]]
@@ -65,7 +66,7 @@ def mobilenet_v3(
         dilated: whether the last stage keeps the resolution of the one before it and dilates its windows by 2, as
             segmentation wants it.
         momentum, eps: of batch normalization, momentum being the fraction of the old statistic kept. timm's weights
-            are for `eps=1e-5`.
+            are for `momentum=0.9, eps=1e-5`.
 
     Raises `ValueError` for an activation of another name. Gradient: to all parameters. Cost for an image of 224×224:
     0.22 billion multiply-adds in the large network, 0.06 in the small one.
@@ -130,3 +131,55 @@ def _main(
 
 mobilenet_v3_large = variant(mobilenet_v3, stages=LARGE, hidden=1280)
 mobilenet_v3_small = variant(mobilenet_v3, stages=SMALL, hidden=1024)
+
+
+def _torchvision(shapes: Shapes) -> list[Rule]:
+    """Blocks are numbered through, and so are the parts that a block has."""
+    rules, blocks = [], find("stage{s}/{i}", shapes)
+    for number, stage in enumerate(blocks, start=1):
+        main, theirs, part = "stage{s}/{i}/main".format(**stage), f"features.{number}.block", 0
+        for name in ("expand", "depthwise", "project"):
+            if name == "project" and f"{main}/squeeze/reduce/w" in shapes:
+                rules.append(Rule(f"{main}/squeeze/reduce", f"{theirs}.{part}.fc1", "conv_as_dense"))
+                rules.append(Rule(f"{main}/squeeze/expand", f"{theirs}.{part}.fc2", "conv_as_dense"))
+                part += 1
+            if f"{main}/{name}/conv/w" in shapes:
+                rules.append(Rule(f"{main}/{name}/conv", f"{theirs}.{part}.0"))
+                rules.append(Rule(f"{main}/{name}/norm", f"{theirs}.{part}.1"))
+                part += 1
+    return [
+        Rule("stem/conv", "features.0.0"),
+        Rule("stem/norm", "features.0.1"),
+        *rules,
+        Rule("head/conv", f"features.{len(blocks) + 1}.0"),
+        Rule("head/norm", f"features.{len(blocks) + 1}.1"),
+        Rule("classifier/hidden", "classifier.0"),
+        Rule("classifier/logits", "classifier.3"),
+    ]
+
+
+def _timm(shapes: Shapes) -> list[Rule]:
+    """A block without a convolution before the depthwise one begins its numbers there."""
+    rules, blocks = [], find("stage{s}/{i}", shapes)
+    for stage in blocks:
+        main, theirs = "stage{s}/{i}/main".format(**stage), filled("blocks.{s-1}.{i}", stage)
+        wide = f"{main}/expand/conv/w" in shapes
+        names = {"expand": "conv_pw", "depthwise": "conv_dw", "project": "conv_pwl" if wide else "conv_pw"}
+        for number, name in enumerate(names if wide else ["depthwise", "project"], start=1):
+            rules.append(Rule(f"{main}/{name}/conv", f"{theirs}.{names[name]}"))
+            rules.append(Rule(f"{main}/{name}/norm", f"{theirs}.bn{number}"))
+    last = blocks[-1]["s"]
+    return [
+        Rule("stem/conv", "conv_stem"),
+        Rule("stem/norm", "bn1"),
+        *rules,
+        Rule("stage{s}/{i}/main/squeeze/reduce", "blocks.{s-1}.{i}.se.conv_reduce", "conv_as_dense"),
+        Rule("stage{s}/{i}/main/squeeze/expand", "blocks.{s-1}.{i}.se.conv_expand", "conv_as_dense"),
+        Rule("head/conv", f"blocks.{last}.0.conv"),
+        Rule("head/norm", f"blocks.{last}.0.bn1"),
+        Rule("classifier/hidden", "conv_head", "conv_as_dense"),
+        Rule("classifier/logits", "classifier"),
+    ]
+
+
+SOURCES: Mapping[str, Names] = {"torchvision": _torchvision, "timm": _timm}

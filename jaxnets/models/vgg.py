@@ -7,7 +7,7 @@ As torchvision has them: with batch normalization (Ioffe and Szegedy, 2015) in t
 maps brought to 7×7 whatever the image's size.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import jax
@@ -15,6 +15,7 @@ import jax
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import adaptive_avg_pool, batch_norm, conv, dense, dropout, flatten, max_pool
+from jaxnets.models.mapping import Names, Rule, Shapes, find
 from jaxnets.models.parts import FAN_OUT, at_least, per_stage, variant
 
 CHANNELS = (64, 128, 256, 512, 512)
@@ -65,10 +66,10 @@ def vgg(
     linear = partial(dense, w_init=NORMAL)
     classifier = serial(
         pool=adaptive_avg_pool(MAP),
-        hidden1=conv(hidden, MAP, padding=0, w_init=NORMAL),  # sees all of the map: a fully connected layer
+        flatten=flatten(),
+        hidden1=linear(hidden),
         relu1=jax.nn.relu,
         dropout1=dropout(rate),
-        flatten=flatten(),
         hidden2=linear(hidden),
         relu2=jax.nn.relu,
         dropout2=dropout(rate),
@@ -85,3 +86,39 @@ vgg11_bn = variant(vgg, depths=(1, 1, 2, 2, 2), norm=True)
 vgg13_bn = variant(vgg, depths=(2, 2, 2, 2, 2), norm=True)
 vgg16_bn = variant(vgg, depths=(2, 2, 3, 3, 3), norm=True)
 vgg19_bn = variant(vgg, depths=(2, 2, 4, 4, 4), norm=True)
+
+
+def _features(shapes: Shapes) -> list[Rule]:
+    """Theirs are numbered through: a convolution, its norm if it has one, a ReLU, and a pool after each stage."""
+    rules, number, stage, normed = [], 0, "1", bool(find("stage1/norm{i}", shapes))
+    for at in find("stage{s}/conv{i}", shapes):
+        number += at["s"] != stage  # the pool
+        stage = at["s"]
+        rules.append(Rule("stage{s}/conv{i}".format(**at), f"features.{number}"))
+        number += 1
+        if normed:
+            rules.append(Rule("stage{s}/norm{i}".format(**at), f"features.{number}"))
+            number += 1
+        number += 1  # the ReLU
+    return rules
+
+
+def _torchvision(shapes: Shapes) -> list[Rule]:
+    return [
+        *_features(shapes),
+        Rule("classifier/hidden1", "classifier.0", f"dense_of_maps:{MAP}x{MAP}"),
+        Rule("classifier/hidden2", "classifier.3"),
+        Rule("classifier/logits", "classifier.6"),
+    ]
+
+
+def _timm(shapes: Shapes) -> list[Rule]:
+    return [
+        *_features(shapes),
+        Rule("classifier/hidden1", "pre_logits.fc1", f"conv_as_dense:{MAP}x{MAP}"),
+        Rule("classifier/hidden2", "pre_logits.fc2", "conv_as_dense"),
+        Rule("classifier/logits", "head.fc"),
+    ]
+
+
+SOURCES: Mapping[str, Names] = {"torchvision": _torchvision, "timm": _timm}
