@@ -5,6 +5,7 @@ from jaxnets.accelerate import accelerate
 from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
 from jaxnets.explain import explain
+from jaxnets.export import export
 from jaxnets.layers import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -77,6 +78,7 @@ __all__ = [
     "dropout",
     "embed",
     "explain",
+    "export",
     "flatten",
     "fractional_max_pool",
     "gem_pool",

@@ -30,6 +30,7 @@ LEVELS = {
     "train": 3,
     "data": 3,
     "viz": 3,
+    "export": 4,
     "testing": 4,
     "tune": 4,
     "weights": 4,
