@@ -252,6 +252,12 @@ MODELS = [
         DRAWS | LINEAR,
     ),
     Case(
+        "vit_b_16",
+        lambda: models.vit_b_16(3, image_size=(8, 12), patch=4, channels=8, depth=2, heads=2, rate=0.1, path_rate=0.2),
+        floats(4, 8, 12, 2),
+        DRAWS | KEYS,
+    ),
+    Case(
         "convnext_tiny",
         lambda: models.convnext_tiny(3, depths=(1, 1), channels=(4, 4), scale=0.5, path_rate=0.5),
         floats(4, 8, 8, 2),

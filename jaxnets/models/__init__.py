@@ -52,6 +52,14 @@ from jaxnets.models.vgg import (
     vgg19,
     vgg19_bn,
 )
+from jaxnets.models.vit import (
+    interpolate_positions,
+    vit_b_16,
+    vit_b_32,
+    vit_h_14,
+    vit_l_16,
+    vit_l_32,
+)
 
 __all__ = [
     "MODELS",
@@ -76,6 +84,7 @@ __all__ = [
     "efficientnet_v2_l",
     "efficientnet_v2_m",
     "efficientnet_v2_s",
+    "interpolate_positions",
     "lenet",
     "lenet_features",
     "mobilenet_v2",
@@ -98,6 +107,11 @@ __all__ = [
     "vgg16_bn",
     "vgg19",
     "vgg19_bn",
+    "vit_b_16",
+    "vit_b_32",
+    "vit_h_14",
+    "vit_l_16",
+    "vit_l_32",
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
@@ -143,6 +157,11 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "vgg16_bn": vgg16_bn,
     "vgg19": vgg19,
     "vgg19_bn": vgg19_bn,
+    "vit_b_16": vit_b_16,
+    "vit_b_32": vit_b_32,
+    "vit_l_16": vit_l_16,
+    "vit_l_32": vit_l_32,
+    "vit_h_14": vit_h_14,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,
 }

@@ -115,13 +115,14 @@ def _dense_of_maps(leaves: Shapes, size: str) -> list[Part]:
 
 
 def _fused(weight: str, bias: str, transpose: bool) -> Callable[[Shapes, str], list[Part]]:
-    """Matrices side by side in one tensor; the argument names them in order: `"fused:query,key,value"`."""
+    """Matrices side by side in one tensor; the argument names them in order: `"fused:query,key,value"`. Other
+    matrices beside them are left to other rules."""
 
     def parts(leaves: Shapes, children: str) -> list[Part]:
         names = children.split(",")
-        strange = sorted({leaf for leaf in leaves if leaf.split("/")[0] in names} ^ set(leaves))
-        if strange:
-            raise ValueError(f"kind 'fused' of {children} has no place for the leaves {strange}")
+        absent = [name for name in names if f"{name}/w" not in leaves]
+        if absent:
+            raise ValueError(f"kind 'fused' of {children} finds no {absent} among the leaves {sorted(leaves)}")
         found = []
         for leaf, tensor in (("w", weight), ("b", bias)):
             own = tuple(f"{name}/{leaf}" for name in names)
@@ -161,6 +162,7 @@ KINDS: dict[str, Callable[[Shapes, str], list[Part]]] = {
     "auto": _auto,
     "array": lambda leaves, _: [_same("", "")],  # the rule names a leaf and a tensor
     "transposed": lambda leaves, _: [_one("", "", np.transpose, np.transpose)],  # likewise, of rank 2
+    "batch_of_one": lambda leaves, _: [_one("", "", lambda a: a[0], lambda a: a[None])],  # (1, ...), likewise
     "column": lambda leaves, _: [_one("", "", lambda a: a[:, 0, 0], lambda a: a[:, None, None])],  # (C, 1, 1), likewise
     "embed": lambda leaves, _: [_same("w", "weight")],
     "conv1d": lambda leaves, _: [_same("w", "weight"), *_auto(_without_w(leaves), "")],  # GPT-2's: (in, out)

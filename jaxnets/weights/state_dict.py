@@ -71,7 +71,7 @@ def from_state_dict(
     jaxnets.weights.report.Mismatch: weights: 'resnet18' from 'torchvision' names: 102 missing: conv1.weight, ...
     """
     model = models.create(name, **config)
-    wanted = _wanted(name, model)
+    wanted = _wanted(model, example(name, **config))
     shapes = {path: leaf.shape for path, leaf in (wanted[0] | wanted[1]).items()}
     names = rules(name, source)
     parts = links(names, shapes)
@@ -82,7 +82,7 @@ def from_state_dict(
         raise Mismatch(report, _remedy(report, parts))
     absent = set(shapes) - set(leaves)
     if absent:
-        leaves |= _begin(name, model, absent, key)
+        leaves |= _begin(name, model, example(name, **config), absent, key)
     if report:
         warnings.warn(f"weights: {report}", stacklevel=2)
     params, state = (tree.unflatten({path: jnp.asarray(leaves[path]) for path in each}) for each in wanted)
@@ -120,14 +120,15 @@ def to_state_dict(
     return tensors
 
 
-def example(name: str) -> Any:
-    """An input of the model: its module's `EXAMPLE`, or an image."""
-    return _module(name, "EXAMPLE", IMAGE)
+def example(name: str, **config: Any) -> Any:
+    """An input of the model: its module's `EXAMPLE`, which may be a function of the config, or an image."""
+    found = _module(name, "EXAMPLE", IMAGE)
+    return found(**config) if callable(found) else found
 
 
-def _wanted(name: str, model: Layer) -> tuple[dict[str, Any], dict[str, Any]]:
+def _wanted(model: Layer, x: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The abstract leaves of params and of state by path."""
-    params, state = jax.eval_shape(lambda key: model.init(key, example(name)), jax.random.key(0))
+    params, state = jax.eval_shape(lambda key: model.init(key, x), jax.random.key(0))
     return tree.flatten(params), tree.flatten(state)
 
 
@@ -210,7 +211,7 @@ def _float32(name: str, array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32, copy=False)
 
 
-def _begin(name: str, model: Layer, paths: set[str], key: jax.Array | None) -> dict[str, np.ndarray]:
+def _begin(name: str, model: Layer, x: Any, paths: set[str], key: jax.Array | None) -> dict[str, np.ndarray]:
     """These leaves as `init` makes them; XLA leaves out the others."""
     if key is None:
         raise ValueError(
@@ -220,7 +221,7 @@ def _begin(name: str, model: Layer, paths: set[str], key: jax.Array | None) -> d
 
     @jax.jit
     def make(key: jax.Array) -> dict[str, jax.Array]:
-        params, state = model.init(key, example(name))
+        params, state = model.init(key, x)
         leaves = tree.flatten(params) | tree.flatten(state)
         return {path: leaves[path] for path in sorted(paths)}
 
