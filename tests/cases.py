@@ -86,6 +86,7 @@ DRAWS = {
 LINEAR = {
     "gradient": "in training a norm takes away the shift of the linear map before it; tests/models looks at the others"
 }
+SMALL_TEXT = {"depth": 1, "channels": 4, "heads": 2, "vocabulary": 7, "length": 6}
 KEYS = {"gradient": "the softmax takes away the bias of the keys; tests/layers looks at the others"}
 LOOKUP = {
     "integers": "it looks rows up by integer",
@@ -262,6 +263,13 @@ MODELS = [
         lambda: models.convnext_tiny(3, depths=(1, 1), channels=(4, 4), scale=0.5, path_rate=0.5),
         floats(4, 8, 8, 2),
         DRAWS,
+    ),
+    Case("bert_base", lambda: models.bert_base(3, **SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
+    Case("bert_tiny masked tokens", lambda: models.bert_tiny(None, **SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
+    Case("distilbert_base", lambda: models.distilbert_base(3, **SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
+    Case("gpt2", lambda: models.gpt2(**SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
+    Case(
+        "textcnn", lambda: models.textcnn(3, vocabulary=7, channels=4, sizes=(2, 3), maps=5), ids(2, 6), LOOKUP | DRAWS
     ),
 ]
 

@@ -18,9 +18,11 @@ from jaxnets.ops import check
 from jaxnets.ops.attention import Cache
 
 
-def _remember(op: str, cache: Any, k: jax.Array, v: jax.Array) -> tuple[Cache, jax.Array]:
+def _remember(op: str, cache: Any, k: jax.Array, v: jax.Array, mask: Any) -> tuple[Cache, Any]:
     """The cache with the new keys and values in it, and which of its places each new token may look at."""
     n, t, *rest = k.shape
+    if cache is None:
+        return {"k": k, "v": v, "length": jnp.asarray(t, jnp.int32)}, mask
     kept = cache["k"]
     if kept.shape != (n, kept.shape[1], *rest) or kept.dtype != k.dtype:
         raise ValueError(
@@ -36,7 +38,8 @@ def _remember(op: str, cache: Any, k: jax.Array, v: jax.Array) -> tuple[Cache, j
     new = {name: jax.lax.dynamic_update_slice(cache[name], a, begin) for name, a in (("k", k), ("v", v))}
     places = jnp.arange(room, dtype=jnp.int32)[None, None, None, :]
     mine = length + jnp.arange(t, dtype=jnp.int32)[None, None, :, None]
-    return {**new, "length": length + t}, places <= mine
+    allowed = places <= mine
+    return {**new, "length": length + t}, allowed if mask is None else allowed & mask[:, None, None, :]
 
 
 def attention(
@@ -131,16 +134,15 @@ def attention(
         if base is not None:
             at = given.get("positions")
             if at is None:
-                at = jnp.arange(t, dtype=jnp.int32) + (jnp.int32(0) if cache is None else cache[0]["length"])
+                at = jnp.arange(t, dtype=jnp.int32) + (cache[0]["length"] if cache and cache[0] else jnp.int32(0))
             q, k = ops.rotary(q, at, base=base), ops.rotary(k, at, base=base)
         mask, others = given.get("mask"), {}
         if cache is not None:
-            mine, allowed = _remember(op, cache[0], k, v)
+            mine, mask = _remember(op, cache[0], k, v, mask)
             k, v, others = mine["k"], mine["v"], {"cache": (*cache[1:], mine)}
-            mask = allowed if mask is None else allowed & mask[:, None, None, :]
         drop = rate if train else 0.0
         salted = child_key(key, "weights") if drop else None
-        y = ops.attention(q, k, v, mask=mask, causal=causal and cache is None, rate=drop, key=salted)
+        y = ops.attention(q, k, v, mask=mask, causal=causal and not (cache and cache[0]), rate=drop, key=salted)
         return replace(x, mapped("out", y.reshape(n, t, heads * d)), **others), state
 
     return Layer(init, apply)

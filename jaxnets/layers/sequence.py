@@ -6,7 +6,8 @@ It is an array (N, T, D), or a dict that has it as "x", beside any of
   with a cache the length of the cache;
 - "positions": integers (N, T), where each token stands, if not at 0, 1, … (after what the cache holds);
 - "cache": the keys and values of earlier tokens, one `ops.attention_cache` for each attention layer, in a tuple. Each
-  layer takes the first and puts it back, the new tokens added, as the last.
+  layer takes the first and puts it back, the new tokens added, as the last. Where there is None, it begins one, with
+  room for these tokens alone.
 
 A layer returns what it was given, an array or a dict, and leaves in the dict what it does not change.
 """

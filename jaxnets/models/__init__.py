@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxnets.core import Layer
 from jaxnets.models.alexnet import alexnet
+from jaxnets.models.bert import bert_base, bert_large, bert_medium, bert_mini, bert_small, bert_tiny
 from jaxnets.models.convnext import (
     convnext_base,
     convnext_large,
@@ -14,6 +15,7 @@ from jaxnets.models.convnext import (
     convnext_tiny,
 )
 from jaxnets.models.densenet import densenet121, densenet161, densenet169, densenet201
+from jaxnets.models.distilbert import distilbert_base
 from jaxnets.models.efficientnet import (
     efficientnet_b0,
     efficientnet_b1,
@@ -27,6 +29,8 @@ from jaxnets.models.efficientnet import (
     efficientnet_v2_m,
     efficientnet_v2_s,
 )
+from jaxnets.models.generate import generate, sample
+from jaxnets.models.gpt2 import gpt2, gpt2_large, gpt2_medium, gpt2_xl
 from jaxnets.models.lenet import lenet, lenet_features
 from jaxnets.models.mobilenet_v2 import mobilenet_v2
 from jaxnets.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
@@ -42,6 +46,7 @@ from jaxnets.models.resnet import (
     wide_resnet50_2,
     wide_resnet101_2,
 )
+from jaxnets.models.textcnn import textcnn
 from jaxnets.models.vgg import (
     vgg11,
     vgg11_bn,
@@ -64,6 +69,12 @@ from jaxnets.models.vit import (
 __all__ = [
     "MODELS",
     "alexnet",
+    "bert_base",
+    "bert_large",
+    "bert_medium",
+    "bert_mini",
+    "bert_small",
+    "bert_tiny",
     "convnext_base",
     "convnext_large",
     "convnext_small",
@@ -73,6 +84,7 @@ __all__ = [
     "densenet161",
     "densenet169",
     "densenet201",
+    "distilbert_base",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -84,6 +96,11 @@ __all__ = [
     "efficientnet_v2_l",
     "efficientnet_v2_m",
     "efficientnet_v2_s",
+    "generate",
+    "gpt2",
+    "gpt2_large",
+    "gpt2_medium",
+    "gpt2_xl",
     "interpolate_positions",
     "lenet",
     "lenet_features",
@@ -99,6 +116,8 @@ __all__ = [
     "resnext50_32x4d",
     "resnext101_32x8d",
     "resnext101_64x4d",
+    "sample",
+    "textcnn",
     "vgg11",
     "vgg11_bn",
     "vgg13",
@@ -117,6 +136,18 @@ __all__ = [
 ]
 
 MODELS: dict[str, Callable[..., Layer]] = {
+    "bert_base": bert_base,
+    "bert_large": bert_large,
+    "bert_medium": bert_medium,
+    "bert_mini": bert_mini,
+    "bert_small": bert_small,
+    "bert_tiny": bert_tiny,
+    "distilbert_base": distilbert_base,
+    "gpt2": gpt2,
+    "gpt2_large": gpt2_large,
+    "gpt2_medium": gpt2_medium,
+    "gpt2_xl": gpt2_xl,
+    "textcnn": textcnn,
     "alexnet": alexnet,
     "convnext_tiny": convnext_tiny,
     "convnext_small": convnext_small,
