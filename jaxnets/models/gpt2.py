@@ -94,6 +94,7 @@ RULES = (
     Rule("embeddings/words", "transformer.wte", "embed"),
     Rule("embeddings/positions", "transformer.wpe", "embed"),
     Rule("layers/{i}/attention/norm", "transformer.h.{i}.ln_1"),
+    Rule("layers/{i}/attention/heads", "transformer.h.{i}.attn.c_attn", "fused_conv1d:q,k,v"),
     Rule("layers/{i}/attention/heads/out", "transformer.h.{i}.attn.c_proj", "conv1d"),
     Rule("layers/{i}/mlp/norm", "transformer.h.{i}.ln_2"),
     Rule("layers/{i}/mlp/expand", "transformer.h.{i}.mlp.c_fc", "conv1d"),

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import pytest
 
 from jaxnets import models, summary, tree
+from jaxnets.weights.state_dict import example
 
 # of torchvision's models with 1000 classes, from its table of weights
 PARAMETERS = {
@@ -55,6 +56,22 @@ PARAMETERS = {
     "wide_resnet101_2": 126_886_696,
     "wide_resnet50_2": 68_883_240,
 }
+# of text, each with the head that it has by default: for classifiers, two classes. Those of BERT are the published
+# encoders' (Turc et al., 2019, and transformers), 2 (channels + 1) more for the head.
+PARAMETERS |= {
+    "bert_base": 109_482_240 + 2 * 769,
+    "bert_large": 335_141_888 + 2 * 1025,
+    "bert_medium": 41_373_184 + 2 * 513,
+    "bert_mini": 11_170_560 + 2 * 257,
+    "bert_small": 28_763_648 + 2 * 513,
+    "bert_tiny": 4_385_920 + 2 * 129,
+    "distilbert_base": 66_955_010,
+    "gpt2": 124_439_808,
+    "gpt2_large": 774_030_080,
+    "gpt2_medium": 354_823_168,
+    "gpt2_xl": 1_557_611_200,
+    "textcnn": 18_765 * 300 + 300 * 100 * (3 + 4 + 5) + 3 * 100 + 2 * 301,
+}
 # side of the image and billions of multiply-adds, from the same table
 MULTIPLY_ADDS = {
     "alexnet": (224, 0.714),
@@ -82,7 +99,7 @@ def test_every_model_is_looked_up():
 
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_parameters(name):
-    params, _ = jax.eval_shape(models.create(name).init, jax.random.key(0), images(224))
+    params, _ = jax.eval_shape(models.create(name).init, jax.random.key(0), example(name))
     assert tree.count(params) == PARAMETERS[name]
 
 

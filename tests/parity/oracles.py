@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from fnmatch import fnmatchcase
 from zlib import crc32
 
 import jax
@@ -124,6 +125,7 @@ def compare(
     run=None,
     statistics=True,
     gradient=False,
+    zero="",
     tolerance=TOLERANCE,
     **config,
 ):
@@ -138,6 +140,7 @@ def compare(
         outputs: their output as ours: a tensor or a tree of tensors, channels last where ours are.
         run: `run(theirs, inputs(x))`, where calling it is not enough.
         statistics: compare the state after a pass in training mode, if there is any.
+        zero: a glob of leaves whose gradient is zero, and what is computed for it rounding and nothing else.
         gradient: compare the gradient of a random linear function of the output, in every parameter.
 
     Returns:
@@ -154,7 +157,7 @@ def compare(
     assert jax.tree.map(np.shape, found) == jax.tree.map(np.shape, plain)
     errors = {"output": relative(found, plain)}
     if gradient:
-        errors["gradient"] = _gradient(name, source, backward, theirs, params, state, x, wanted, config)
+        errors["gradient"] = _gradient(name, source, backward, theirs, params, state, x, wanted, zero, config)
     if statistics and state:
         for module in theirs.modules():  # theirs draws nothing either
             if isinstance(module, torch.nn.Dropout):
@@ -193,7 +196,7 @@ def _programs(name, config, make):
     return _compiled[name, config]
 
 
-def _gradient(name, source, backward, theirs, params, state, x, wanted, config):
+def _gradient(name, source, backward, theirs, params, state, x, wanted, zero, config):
     draw = np.random.default_rng(1)
     cotangent = jax.tree.map(lambda t: draw.standard_normal(tuple(t.shape)).astype(np.float32), wanted)
     pairs = zip(jax.tree.leaves(wanted), jax.tree.leaves(cotangent), strict=True)
@@ -203,8 +206,13 @@ def _gradient(name, source, backward, theirs, params, state, x, wanted, config):
     gradients = arrays(theirs.state_dict())  # the buffers as they are, which have no gradient
     gradients |= {n: p.grad.numpy().copy() for n, p in theirs.named_parameters() if p.grad is not None}
     theirs_as_ours, _ = weights.from_state_dict(name, gradients, source=source, **config)
-    assert tree.flatten(ours).keys() == tree.flatten(theirs_as_ours).keys()
-    return relative(ours, theirs_as_ours)
+    ours, both = tree.flatten(ours), tree.flatten(theirs_as_ours)
+    assert ours.keys() == both.keys()
+    nothing = {path for path in ours if fnmatchcase(path, zero)}
+    largest = max(float(np.abs(a).max()) for a in both.values())
+    assert all(float(np.abs(a[path]).max()) < 1e-5 * largest for a in (ours, both) for path in nothing)
+    kept = [path for path in ours if path not in nothing]
+    return relative([ours[path] for path in kept], [both[path] for path in kept])
 
 
 def _record(name, source, errors):
