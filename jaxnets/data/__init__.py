@@ -2,7 +2,10 @@
 
 from jaxnets.data.augment import random_affine
 from jaxnets.data.batches import batches
+from jaxnets.data.color import color_jitter
+from jaxnets.data.crops import random_crop, random_flip
 from jaxnets.data.digits import Dataset, digits
+from jaxnets.data.fitting import center_crop, pad_to, random_resized_crop
 from jaxnets.data.formats.adult import adult
 from jaxnets.data.formats.audio import read_audio
 from jaxnets.data.formats.cifar import cifar10, cifar100
@@ -13,6 +16,8 @@ from jaxnets.data.formats.speech import librispeech, speech_commands
 from jaxnets.data.formats.text import json_lines, read_text, text_lines
 from jaxnets.data.formats.voc import voc_detection, voc_segmentation
 from jaxnets.data.images import read_image
+from jaxnets.data.mixing import cutmix, mixup
+from jaxnets.data.pipeline import pipeline, to_device
 from jaxnets.data.sources import Arrays, Source
 
 __all__ = [
@@ -21,15 +26,24 @@ __all__ = [
     "Source",
     "adult",
     "batches",
+    "center_crop",
     "cifar10",
     "cifar100",
     "coco_detection",
+    "color_jitter",
+    "cutmix",
     "digits",
     "image_folder",
     "json_lines",
     "librispeech",
+    "mixup",
     "mnist",
+    "pad_to",
+    "pipeline",
     "random_affine",
+    "random_crop",
+    "random_flip",
+    "random_resized_crop",
     "read_audio",
     "read_idx",
     "read_image",
@@ -37,6 +51,7 @@ __all__ = [
     "read_text",
     "speech_commands",
     "text_lines",
+    "to_device",
     "voc_detection",
     "voc_segmentation",
 ]
