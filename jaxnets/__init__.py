@@ -52,6 +52,7 @@ from jaxnets.layers import (
 )
 from jaxnets.ops.kernels.switch import lowering
 from jaxnets.summary import summary
+from jaxnets.tap import tap
 from jaxnets.tune import tune
 
 __version__ = "0.1.0"
@@ -115,6 +116,7 @@ __all__ = [
     "spectral_norm",
     "squeeze_excite",
     "summary",
+    "tap",
     "train",
     "transformer_block",
     "tree",

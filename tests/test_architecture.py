@@ -25,6 +25,7 @@ LEVELS = {
     "metrics": 1,
     "layers": 2,
     "summary": 2,
+    "tap": 2,
     "explain": 2,
     "models": 3,
     "train": 3,

@@ -29,4 +29,6 @@ def theirs(source, name):
 @pytest.mark.parametrize("name", oracles.some(NAMES, "resnet18", "resnext50_32x4d"))
 def test_resnet(name, source):
     model = oracles.randomise(theirs(source, name))
-    oracles.compare(name, source, model, oracles.images(2, 33, 40, 3), gradient=name == "resnet18")
+    # Over a hundred norms in a row, each of few values, multiply rounding errors: the deep ones get more to average.
+    shape = (8, 64, 64, 3) if "101" in name or "152" in name else (2, 33, 40, 3)
+    oracles.compare(name, source, model, oracles.images(*shape), gradient=name == "resnet18")
