@@ -50,12 +50,12 @@ def densenet(
     Raises `ValueError` for a smaller image. Gradient: to all parameters. Cost for an image of 224×224: 2.8 billion
     multiply-adds in DenseNet-121.
 
-    >>> model = densenet(10, depths=(2, 2), growth=4, stem=8)
+    >>> model = densenet(10, depths=(1, 2), growth=4, stem=8)
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
     >>> list(params), list(params["block2"]["1"]["new"])
     (['stem', 'block1', 'transition1', 'block2', 'classifier'], ['squeeze', 'grow'])
     >>> params["block2"]["1"]["new"]["squeeze"]["conv"]["w"].shape
-    (1, 1, 12, 16)
+    (1, 1, 10, 16)
     """
     if not len(depths):
         raise ValueError("densenet: depths is empty; pass the layers of each block")

@@ -97,10 +97,12 @@ def interpolate_positions(params: Params, image_size: Size, *, before: Size | No
 
     Raises `ValueError` for a size that the patches do not divide, or that the positions do not have.
 
-    >>> small, large = (vit(10, image_size=size, channels=8, depth=1, heads=2) for size in (32, 48))
-    >>> params, state = small.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
-    >>> large.apply(interpolate_positions(params, 48), state, jnp.zeros((1, 48, 48, 3)))[0].shape
-    (1, 10)
+    >>> model = vit(10, image_size=32, channels=8, depth=1, heads=2)
+    >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
+    >>> params["stem"]["positions"]["w"].shape
+    (5, 8)
+    >>> interpolate_positions(params, 48)["stem"]["positions"]["w"].shape
+    (10, 8)
     """
     op = "interpolate_positions"
     height, width, *_ = params["stem"]["patches"]["w"].shape

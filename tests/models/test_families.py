@@ -42,11 +42,21 @@ def outputs(name, side):
         ("mobilenet_v2", {"stem": 48, "stage1": 48, "stage2": 24, "stage3": 12, "stage5": 6, "stage7": 3, "head": 3}),
         ("efficientnet_b0", {"stem": 48, "stage2": 24, "stage3": 12, "stage5": 6, "stage6": 3, "head": 3}),
         ("convnext_tiny", {"stem": 24, "stage1": 24, "stage2": 12, "stage3": 6, "stage4": 3}),
+        ("vgg11", {"stage1": 48, "stage2": 24, "stage3": 12, "stage4": 6, "stage5": 3}),
+        ("densenet121", {"stem": 24, "block1": 24, "transition1": 12, "block2": 12, "block3": 6, "block4": 3}),
+        ("mobilenet_v3_large", {"stem": 48, "stage1": 48, "stage2": 24, "stage3": 12, "stage5": 6, "stage6": 3}),
+        ("mobilenet_v3_small", {"stem": 48, "stage1": 24, "stage2": 12, "stage3": 6, "stage4": 6, "stage5": 3}),
     ],
 )
 def test_sides_of_the_maps(name, sides):
     found = outputs(name, 96)
     assert {stage: found[stage][1:3] for stage in sides} == {stage: (side, side) for stage, side in sides.items()}
+
+
+def test_a_dilated_mobilenet_keeps_the_resolution_of_its_last_stage():
+    rows = summary(models.mobilenet_v3_large(dilated=True), jax.ShapeDtypeStruct((1, 96, 96, 3), jnp.float32)).rows
+    sides = {row.path: row.output[0][1] for row in rows}
+    assert sides["stage5"] == sides["stage6"] == sides["head"] == 6
 
 
 def test_a_bottleneck_strides_in_its_middle():
@@ -195,6 +205,13 @@ def test_gradients_where_bottlenecks_are_linear(name):
         (lambda: models.convnext_tiny(depths=(1, 0), channels=(4, 8)), r"convnext: depths\[1\] is 0"),
         (lambda: models.resnet18(groups=32), "groups is 32.*bottleneck=True"),
         (lambda: models.efficientnet_b0(stages=[("conv", 1, 3, 1, 8, 1)]), "stage 1 is 'conv'.*mbconv, fused"),
+        (
+            lambda: models.mobilenet_v3_large(stages=[(3, 8, True, "silu", 1, (8,))]),
+            "stage 1 is 'silu'.*relu, hard_swish",
+        ),
+        (lambda: models.alexnet(channels=(4, 4)), r"alexnet: channels is \(4, 4\); pass 5 numbers"),
+        (lambda: models.vgg16(depths=(1,)), r"vgg: depths is \(1,\) and channels .*one of each"),
+        (lambda: models.densenet121(depths=()), "densenet: depths is empty"),
         (lambda: models.efficientnet_b0(rate=1.0), "rate is 1.0.*fraction dropped"),
         (lambda: models.mobilenet_v2(0), "dense: channels is 0"),
     ],
