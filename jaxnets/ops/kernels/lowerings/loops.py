@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxnets import compat
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
@@ -62,21 +63,30 @@ def _rowwise(image: jax.Array, problem: Problem) -> jax.Array:
     return image.reshape(*rows, -1, stride * channels)
 
 
-def _under(row: jax.Array, tap: int, problem: Problem) -> jax.Array:
-    """The elements of a row that one tap of all its windows lies on."""
+def _starts(problem: Problem) -> list[tuple[Any, ...]]:
+    """Per tap, where in the image the elements under it begin, were the row of outputs the first.
+
+    XLA is kept from knowing the numbers where that makes what adds up one tap the same program as what adds up any
+    other, to be compiled once: nine times for nine taps took longer than all else of a depthwise network.
+    """
     window, channels = problem.window, problem.channels
-    width, at = window.out[-1], tap * window.dilation[-1]
-    if _is_flat(problem):
-        return lax.slice_in_dim(row, at * channels, (at + width) * channels)
-    skip, phase = divmod(at, window.stride[-1])
-    return lax.slice(row, (skip, phase * channels), (skip + width, (phase + 1) * channels))
+    starts = []
+    for tap in np.ndindex(*window.size):
+        *outer, at = (t * d for t, d in zip(tap, window.dilation, strict=True))
+        skip, phase = divmod(at, window.stride[-1])
+        starts.append((*outer, at * channels) if _is_flat(problem) else (*outer, skip, phase * channels))
+    if not compat.COMPILES_EQUAL_LOOPS_ONCE:
+        return starts
+    distinct = sorted({place for start in starts for place in enumerate(start)})
+    hidden = lax.optimization_barrier([np.int32(number) for _, number in distinct])
+    named = dict(zip(distinct, hidden, strict=True))
+    return [tuple(named[place] for place in enumerate(start)) for start in starts]
 
 
 def _of_rows(image: jax.Array, y: jax.Array, total: tuple[jax.Array, ...], problem: Problem) -> tuple[jax.Array, ...]:
     """Add what the rows of one image contribute to each tap."""
-    window = problem.window
-    outer = window.out[:-1]
-    spans = [(k - 1) * d + 1 for k, d in zip(window.size[:-1], window.dilation, strict=False)]
+    outer = problem.window.out[:-1]
+    row = y.shape[len(outer) :]
 
     def at_row(index: jax.Array, total: tuple[jax.Array, ...]) -> tuple[jax.Array, ...]:
         where: list[jax.Array] = []
@@ -84,16 +94,13 @@ def _of_rows(image: jax.Array, y: jax.Array, total: tuple[jax.Array, ...], probl
         for o in reversed(outer):
             where.insert(0, rest % o)
             rest = rest // o
-        row = y.shape[len(outer) :]
-        dy = lax.dynamic_slice(y, (*where, *(0 for _ in row)), (*(1 for _ in outer), *row)).reshape(row)
-        starts = [at * step for at, step in zip(where, window.stride, strict=False)]
-        under = lax.dynamic_slice(
-            image, (*starts, *(0 for _ in image.shape[len(outer) :])), (*spans, *image.shape[len(outer) :])
-        )
+        one = (*(1 for _ in outer), *row)
+        dy = lax.dynamic_slice(y, (*where, *(0 for _ in row)), one).reshape(row)
+        first = [at * step for at, step in zip(where, problem.window.stride, strict=False)]
         sums = []
-        for outer_tap in np.ndindex(*window.size[:-1]):
-            above = under[tuple(t * d for t, d in zip(outer_tap, window.dilation, strict=False))]
-            sums += [_under(above, tap, problem) * dy for tap in range(window.size[-1])]
+        for start in _starts(problem):
+            at = [a + b for a, b in zip(first, start, strict=False)]
+            sums.append(lax.dynamic_slice(image, (*at, *start[len(outer) :]), one).reshape(row) * dy)
         return tuple(a + b for a, b in zip(total, sums, strict=True))
 
     if not outer:
