@@ -6,6 +6,7 @@ from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
 from jaxnets.explain import explain
 from jaxnets.export import export
+from jaxnets.fold import fold
 from jaxnets.layers import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -81,6 +82,7 @@ __all__ = [
     "explain",
     "export",
     "flatten",
+    "fold",
     "fractional_max_pool",
     "gem_pool",
     "global_avg_pool",

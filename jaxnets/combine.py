@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 from zlib import crc32
 
 import jax
@@ -25,6 +25,29 @@ OUTPUT = "output"
 """The `checkpoint_name` of every child's output: what `summary` reads, and `jax.checkpoint` policies can save."""
 
 _NOTE = "in layer "
+
+
+class Parts(NamedTuple):
+    """What a combinator has put together, and how it puts others together: for what changes a network, as `fold` does.
+
+    `repeat` and `remat` have one child, of the name "". Combinators hang it on their `apply`.
+    """
+
+    combinator: str
+    children: dict[str, Layer]
+    rebuild: Callable[[dict[str, Layer]], Layer]
+
+
+def parts_of(layer: Layer) -> Parts | None:
+    """The parts of a combinator's layer; None for any other layer."""
+    return getattr(layer.apply, "parts", None)
+
+
+def _of(
+    layer: Layer, combinator: str, children: dict[str, Layer], rebuild: Callable[[dict[str, Layer]], Layer]
+) -> Layer:
+    layer.apply.parts = Parts(combinator, children, rebuild)  # type: ignore[attr-defined]
+    return layer
 
 
 def as_layer(combinator: str, name: str, child: Any) -> Layer:
@@ -185,7 +208,7 @@ def _chain(combinator: str, children: dict[str, Layer], keep: bool) -> Layer:
             new_state |= child_state
         return outputs if keep else x, new_state
 
-    return Layer(from_walk(walk), apply)
+    return _of(Layer(from_walk(walk), apply), combinator, children, lambda others: _chain(combinator, others, keep))
 
 
 def serial(*layers: LayerLike, **named: LayerLike) -> Layer:
@@ -252,7 +275,7 @@ def parallel(join: Callable[..., Tree], /, **branches: LayerLike) -> Layer:
             new_state |= child_state
         return join(*outputs), new_state
 
-    return Layer(from_walk(walk), apply)
+    return _of(Layer(from_walk(walk), apply), "parallel", children, lambda others: parallel(join, **others))
 
 
 def repeat(layer: LayerLike, n: int) -> Layer:
@@ -301,7 +324,7 @@ def repeat(layer: LayerLike, n: int) -> Layer:
 
         return jax.lax.scan(step, x, (params, state, keys), length=n)
 
-    return Layer(from_walk(walk), apply)
+    return _of(Layer(from_walk(walk), apply), "repeat", {"": child}, lambda others: repeat(others[""], n))
 
 
 def remat(layer: LayerLike, *, policy: Callable[..., bool] | None = None) -> Layer:
@@ -323,7 +346,7 @@ def remat(layer: LayerLike, *, policy: Callable[..., bool] | None = None) -> Lay
         run = jax.checkpoint(lambda p, s, a, k: child.apply(p, s, a, train=train, key=k), policy=policy)
         return run(params, state, x, key)  # type: ignore[no-any-return]
 
-    return Layer(child.init, apply)
+    return _of(Layer(child.init, apply), "remat", {"": child}, lambda others: remat(others[""], policy=policy))
 
 
 def _shapes(x: Tree) -> str:

@@ -26,6 +26,7 @@ LEVELS = {
     "layers": 2,
     "summary": 2,
     "tap": 2,
+    "fold": 2,
     "explain": 2,
     "models": 3,
     "train": 3,

@@ -21,6 +21,7 @@ from jaxnets.layers.leaves import (
     draw,
     example,
     floating_images,
+    linear,
     run,
 )
 from jaxnets.ops import check
@@ -93,7 +94,10 @@ def conv(
         x = floating_images(op, x)
         return run(op, partial(ops.conv, groups=groups, **window), params, shapes(x), x)
 
-    return pure(init, apply)
+    def with_bias() -> Layer:
+        return conv(channels, size, groups=groups, w_init=w_init, b_init=b_init, **window)
+
+    return linear(pure(init, apply), with_bias)
 
 
 def depthwise_conv(
@@ -137,7 +141,10 @@ def depthwise_conv(
         x = floating_images(op, x)
         return run(op, partial(ops.depthwise_conv, **window), params, shapes(x), x)
 
-    return pure(init, apply)
+    def with_bias() -> Layer:
+        return depthwise_conv(size, multiplier=multiplier, w_init=w_init, b_init=b_init, **window)
+
+    return linear(pure(init, apply), with_bias)
 
 
 def separable_conv(

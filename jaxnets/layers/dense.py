@@ -7,7 +7,7 @@ import jax
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments
-from jaxnets.layers.leaves import HE_NORMAL, ZEROS, Example, Initializer, Shapes, draw, example, run
+from jaxnets.layers.leaves import HE_NORMAL, ZEROS, Example, Initializer, Shapes, draw, example, linear, run
 from jaxnets.ops import check
 
 
@@ -44,4 +44,4 @@ def dense(channels: int, *, bias: bool = True, w_init: Initializer = HE_NORMAL, 
             raise ValueError(f"{op}: x has shape (); pass (..., D), features last")
         return run(op, ops.dense, params, shapes(x), x)
 
-    return pure(init, apply)
+    return linear(pure(init, apply), lambda: dense(channels, w_init=w_init, b_init=b_init))

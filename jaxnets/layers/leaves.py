@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax.typing import DTypeLike
 
 from jaxnets.combine import child_key
-from jaxnets.core import Params, require_key
+from jaxnets.core import Layer, Params, require_key
 from jaxnets.ops import check
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -40,6 +40,15 @@ Example = jax.Array | jax.ShapeDtypeStruct
 def floating_images(op: str, x: Any) -> jax.Array:
     """(N, *spatial, C), floating point."""
     return check.floating(op, check.images(op, x))
+
+
+def linear(layer: Layer, with_bias: Callable[[], Layer]) -> Layer:
+    """`layer`, marked as one whose output in channel c is linear in w[..., c], plus b[c], and depends on no other c.
+
+    `with_bias()` is the same layer with a bias. What `fold` puts a norm's numbers into.
+    """
+    layer.apply.with_bias = with_bias  # type: ignore[attr-defined]
+    return layer
 
 
 def example(op: str, x: Example, checked: Callable[[str, Any], jax.Array] = check.floating) -> jax.ShapeDtypeStruct:
