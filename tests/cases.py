@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnets import collect, lift, models, parallel, pure, remat, repeat, serial
-from jaxnets.core import Layer
+from jaxnets.core import Layer, Tree
 from jaxnets.layers import (
     adaptive_avg_pool,
     adaptive_max_pool,
@@ -63,7 +63,7 @@ class Case(NamedTuple):
 
     name: str
     make: Callable[[], Layer]
-    input: jax.ShapeDtypeStruct
+    input: Tree
     exempt: Mapping[str, str] = {}
 
 
@@ -270,6 +270,29 @@ MODELS = [
     Case("gpt2", lambda: models.gpt2(**SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
     Case(
         "textcnn", lambda: models.textcnn(3, vocabulary=7, channels=4, sizes=(2, 3), maps=5), ids(2, 6), LOOKUP | DRAWS
+    ),
+]
+
+MODELS += [
+    Case(
+        "quartznet5x5",
+        lambda: models.quartznet5x5(3, groups=[(4, 3)], blocks=1, repeats=2, stem=(4, 3), head=[(4, 3, 2)], rate=0.5),
+        floats(2, 12, 5),
+        DRAWS,
+    ),
+    Case("nature_dqn", lambda: models.nature_dqn(3, torso=[(4, 3, 2)], hidden=8), floats(2, 8, 8, 2)),
+    Case("dueling_dqn", lambda: models.dueling_dqn(3, torso=[(4, 3, 2)], hidden=8), floats(2, 8, 8, 2)),
+    Case("impala", lambda: models.impala(3, channels=(4,), blocks=1, hidden=8, memory=5), floats(2, 3, 8, 8, 2)),
+    Case("mlp", lambda: models.mlp(2, channels=(8, 4), rate=0.5), floats(4, 5), DRAWS),
+    Case(
+        "wide_deep",
+        lambda: models.wide_deep(2, sizes=(7, 8), crosses=[(0, 1)], buckets=5, embedding=3, channels=(8,)),
+        {"numbers": floats(4, 3), "ids": ids(4, 2)},
+    ),
+    Case(
+        "dcn_v2",
+        lambda: models.dcn_v2(2, sizes=(7, 8), embedding=3, crosses=2, rank=2, channels=(8,)),
+        {"numbers": floats(4, 3), "ids": ids(4, 2)},
     ),
 ]
 

@@ -16,11 +16,19 @@ from jaxnets.train import checkpoint
 
 
 def example(case, seed=0):
-    """An input of this kind with random values."""
+    """An input of this kind, an array or a tree of arrays, with random values."""
     rng = np.random.default_rng(seed)
-    if jnp.issubdtype(case.input.dtype, jnp.integer):
-        return jnp.asarray(rng.integers(0, 7, case.input.shape), case.input.dtype)
-    return jnp.asarray(rng.standard_normal(case.input.shape), case.input.dtype)
+
+    def values(a):
+        made = rng.integers(0, 7, a.shape) if jnp.issubdtype(a.dtype, jnp.integer) else rng.standard_normal(a.shape)
+        return jnp.asarray(made, a.dtype)
+
+    return jax.tree.map(values, case.input)
+
+
+def floats_as(dtype, x):
+    """`x`, its floating-point leaves of this dtype."""
+    return jax.tree.map(lambda a: a.astype(dtype) if jnp.issubdtype(a.dtype, jnp.floating) else a, x)
 
 
 def key(seed):
@@ -133,9 +141,13 @@ def gradient(s):
 
 
 def input_gradient(s):
-    assert abstract(s.trained["x"]) == abstract(s.x)
-    assert np.isfinite(s.trained["x"]).all()
-    assert np.abs(s.trained["x"]).max() > 1e-6
+    pairs = zip(jax.tree.leaves(s.trained["x"]), jax.tree.leaves(s.x), strict=True)
+    pairs = [(gradient, x) for gradient, x in pairs if jnp.issubdtype(x.dtype, jnp.floating)]
+    assert pairs
+    for gradient, x in pairs:
+        assert abstract(gradient) == abstract(x)
+        assert np.isfinite(gradient).all()
+        assert np.abs(gradient).max() > 1e-6
 
 
 def evaluation_leaves_state_alone(s):
@@ -147,22 +159,23 @@ def evaluation_leaves_state_alone(s):
 
 def samples_are_independent(s):
     """In evaluation f(a ⧺ b) = f(a) ⧺ f(b)."""
-    half = s.x.shape[0] // 2
+    half = jax.tree.leaves(s.x)[0].shape[0] // 2
     apply = jax.jit(s.layer.apply)
-    a, b = (apply(s.params, s.state, part)[0] for part in (s.x[:half], s.x[half:]))
+    halves = (jax.tree.map(lambda a, part=part: a[part], s.x) for part in (slice(half), slice(half, None)))
+    a, b = (apply(s.params, s.state, part)[0] for part in halves)
     assert_close(jax.tree.map(lambda u, v: jnp.concatenate([u, v]), a, b), s.y)
 
 
 def empty_batch(s):
     """An empty batch gives an empty batch of the same shapes."""
-    none = jax.ShapeDtypeStruct((0, *s.x.shape[1:]), s.x.dtype)
+    none = jax.tree.map(lambda a: jax.ShapeDtypeStruct((0, *a.shape[1:]), a.dtype), s.x)
     y, _ = jax.eval_shape(s.layer.apply, s.params, s.state, none)
     assert abstract(y) == jax.tree.map(lambda a: ((0, *a.shape[1:]), a.dtype), s.y)
 
 
 def bfloat16(s):
     """bfloat16 in, bfloat16 out, about the same values, and whatever is learned or remembered stays float32."""
-    x = s.x.astype(jnp.bfloat16)
+    x = floats_as(jnp.bfloat16, s.x)
     y, _ = jax.jit(s.layer.apply)(s.params, s.state, x)
     assert {a.dtype for a in jax.tree.leaves(y)} == {np.dtype(jnp.bfloat16)}
     assert_close(jax.tree.map(lambda a: a.astype(jnp.float32), y), s.y, tolerance=0.05)
@@ -223,7 +236,7 @@ def no_empty_entries(s):
 
 def integers(s):
     """Integers into a layer that computes in floating point are an error that says to cast."""
-    x = jax.ShapeDtypeStruct(s.x.shape, jnp.int32)
+    x = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, jnp.int32), s.x)
     with pytest.raises(TypeError, match="cast"):
         jax.eval_shape(s.layer.apply, s.params, s.state, x)
     with pytest.raises(TypeError, match="cast"):

@@ -14,8 +14,10 @@ from jaxnets.models.convnext import (
     convnext_small,
     convnext_tiny,
 )
+from jaxnets.models.dcn import dcn_v2
 from jaxnets.models.densenet import densenet121, densenet161, densenet169, densenet201
 from jaxnets.models.distilbert import distilbert_base
+from jaxnets.models.dqn import dueling_dqn, nature_dqn
 from jaxnets.models.efficientnet import (
     efficientnet_b0,
     efficientnet_b1,
@@ -31,9 +33,12 @@ from jaxnets.models.efficientnet import (
 )
 from jaxnets.models.generate import generate, sample
 from jaxnets.models.gpt2 import gpt2, gpt2_large, gpt2_medium, gpt2_xl
+from jaxnets.models.impala import impala, nature_actor_critic
 from jaxnets.models.lenet import lenet, lenet_features
+from jaxnets.models.mlp import mlp
 from jaxnets.models.mobilenet_v2 import mobilenet_v2
 from jaxnets.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
+from jaxnets.models.quartznet import quartznet5x5, quartznet10x5, quartznet15x5
 from jaxnets.models.resnet import (
     resnet18,
     resnet34,
@@ -65,6 +70,7 @@ from jaxnets.models.vit import (
     vit_l_16,
     vit_l_32,
 )
+from jaxnets.models.wide_deep import wide_deep
 
 __all__ = [
     "MODELS",
@@ -80,11 +86,13 @@ __all__ = [
     "convnext_small",
     "convnext_tiny",
     "create",
+    "dcn_v2",
     "densenet121",
     "densenet161",
     "densenet169",
     "densenet201",
     "distilbert_base",
+    "dueling_dqn",
     "efficientnet_b0",
     "efficientnet_b1",
     "efficientnet_b2",
@@ -101,13 +109,20 @@ __all__ = [
     "gpt2_large",
     "gpt2_medium",
     "gpt2_xl",
+    "impala",
     "interpolate_positions",
     "lenet",
     "lenet_features",
+    "mlp",
     "mobilenet_v2",
     "mobilenet_v3_large",
     "mobilenet_v3_small",
     "names",
+    "nature_actor_critic",
+    "nature_dqn",
+    "quartznet5x5",
+    "quartznet10x5",
+    "quartznet15x5",
     "resnet18",
     "resnet34",
     "resnet50",
@@ -131,6 +146,7 @@ __all__ = [
     "vit_h_14",
     "vit_l_16",
     "vit_l_32",
+    "wide_deep",
     "wide_resnet50_2",
     "wide_resnet101_2",
 ]
@@ -149,14 +165,16 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "gpt2_xl": gpt2_xl,
     "textcnn": textcnn,
     "alexnet": alexnet,
-    "convnext_tiny": convnext_tiny,
-    "convnext_small": convnext_small,
     "convnext_base": convnext_base,
     "convnext_large": convnext_large,
+    "convnext_small": convnext_small,
+    "convnext_tiny": convnext_tiny,
+    "dcn_v2": dcn_v2,
     "densenet121": densenet121,
     "densenet161": densenet161,
     "densenet169": densenet169,
     "densenet201": densenet201,
+    "dueling_dqn": dueling_dqn,
     "efficientnet_b0": efficientnet_b0,
     "efficientnet_b1": efficientnet_b1,
     "efficientnet_b2": efficientnet_b2,
@@ -165,13 +183,20 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "efficientnet_b5": efficientnet_b5,
     "efficientnet_b6": efficientnet_b6,
     "efficientnet_b7": efficientnet_b7,
-    "efficientnet_v2_s": efficientnet_v2_s,
-    "efficientnet_v2_m": efficientnet_v2_m,
     "efficientnet_v2_l": efficientnet_v2_l,
+    "efficientnet_v2_m": efficientnet_v2_m,
+    "efficientnet_v2_s": efficientnet_v2_s,
+    "impala": impala,
     "lenet": lenet,
+    "mlp": mlp,
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v3_large": mobilenet_v3_large,
     "mobilenet_v3_small": mobilenet_v3_small,
+    "nature_actor_critic": nature_actor_critic,
+    "nature_dqn": nature_dqn,
+    "quartznet5x5": quartznet5x5,
+    "quartznet10x5": quartznet10x5,
+    "quartznet15x5": quartznet15x5,
     "resnet18": resnet18,
     "resnet34": resnet34,
     "resnet50": resnet50,
@@ -193,6 +218,7 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "vit_l_16": vit_l_16,
     "vit_l_32": vit_l_32,
     "vit_h_14": vit_h_14,
+    "wide_deep": wide_deep,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,
 }

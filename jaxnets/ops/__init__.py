@@ -10,6 +10,7 @@ from jaxnets.ops.channels import channel_shuffle, local_response_norm
 from jaxnets.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
 from jaxnets.ops.deform_conv import deform_conv
 from jaxnets.ops.dense import dense
+from jaxnets.ops.features import bucketize, cross_ids, hash_ids, hash_strings
 from jaxnets.ops.fractional import fractional_max_pool
 from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
 from jaxnets.ops.nms import nms, soft_nms
@@ -36,11 +37,13 @@ __all__ = [
     "box_area",
     "box_convert",
     "box_iou",
+    "bucketize",
     "cell_anchors",
     "channel_shuffle",
     "clip_boxes",
     "conv",
     "conv_transpose",
+    "cross_ids",
     "decode_boxes",
     "decode_sides",
     "deform_conv",
@@ -58,6 +61,8 @@ __all__ = [
     "grid_anchors",
     "group_norm",
     "gru",
+    "hash_ids",
+    "hash_strings",
     "instance_norm",
     "layer_norm",
     "local_response_norm",

@@ -49,6 +49,7 @@ from jaxnets.reference.conv_transpose import conv_transpose
 from jaxnets.reference.deform_conv import deform_conv
 from jaxnets.reference.dense import dense
 from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
+from jaxnets.reference.features import bucketize, cross_ids, hash_ids
 from jaxnets.reference.fractional import fractional_max_pool
 from jaxnets.reference.neighbors import channel_shuffle, local_response_norm
 from jaxnets.reference.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
@@ -78,11 +79,13 @@ __all__ = [
     "blur_pool",
     "blur_pool_backward",
     "box_iou",
+    "bucketize",
     "channel_shuffle",
     "conv",
     "conv_backward",
     "conv_transpose",
     "conv_transpose_backward",
+    "cross_ids",
     "deform_conv",
     "dense",
     "dense_backward",
@@ -105,6 +108,7 @@ __all__ = [
     "group_norm",
     "group_norm_backward",
     "gru",
+    "hash_ids",
     "instance_norm",
     "instance_norm_backward",
     "layer_norm",

@@ -71,6 +71,19 @@ PARAMETERS |= {
     "gpt2_medium": 354_823_168,
     "gpt2_xl": 1_557_611_200,
     "textcnn": 18_765 * 300 + 300 * 100 * (3 + 4 + 5) + 3 * 100 + 2 * 301,
+    # of NeMo's encoder and decoder for 28 characters and the blank; the paper's table 1 has 6.7, 12.8 and 18.9 million
+    "quartznet5x5": 6_713_181,
+    "quartznet10x5": 12_818_781,
+    "quartznet15x5": 18_924_381,
+    # with 18 actions, by hand: the convolutions, the hidden layer, the outputs
+    "nature_dqn": (8_224 + 32_832 + 36_928) + (3_136 + 1) * 512 + 513 * 18,
+    "dueling_dqn": (8_224 + 32_832 + 36_928) + 2 * (3_136 + 1) * 512 + 513 * (1 + 18),
+    "nature_actor_critic": (8_224 + 32_832 + 36_928) + (3_136 + 1) * 512 + 513 * (1 + 18),
+    "impala": (592 + 4 * 2_320) + (4_640 + 4 * 9_248) + 5 * 9_248 + (11 * 11 * 32 + 1) * 256 + 257 * (1 + 18),
+    # of tables, by hand: 16 numbers; Adult's 102 categories, of 8 columns, and 6 numbers
+    "mlp": 17 * 256 + 257 * 128 + 129,
+    "wide_deep": (102 + 4 * 1000) + 102 * 32 + (8 * 32 + 7) * 1024 + 1025 * 512 + 513 * 256 + 257,
+    "dcn_v2": 102 * 16 + 3 * 135 * 134 + 135 * 256 + 257 * 128 + (134 + 128 + 1),
 }
 # side of the image and billions of multiply-adds, from the same table
 MULTIPLY_ADDS = {
