@@ -294,6 +294,19 @@ MODELS += [
         lambda: models.dcn_v2(2, sizes=(7, 8), embedding=3, crosses=2, rank=2, channels=(8,)),
         {"numbers": floats(4, 3), "ids": ids(4, 2)},
     ),
+    Case(
+        "fcn_resnet50",
+        lambda: models.fcn_resnet50(3, depths=(1, 1), channels=(4, 4), output_stride=4),
+        floats(2, 12, 12, 2),
+        DRAWS,
+    ),
+    Case(
+        "deeplabv3_resnet50",
+        lambda: models.deeplabv3_resnet50(3, depths=(1, 1), channels=(4, 4), width=4, dilations=(2,), aux=False),
+        floats(4, 16, 16, 2),
+        DRAWS,
+    ),
+    Case("unet", lambda: models.unet(3, channels=(4, 6)), floats(2, 5, 6, 2)),
 ]
 
 CASES = {case.name: case for case in LAYERS + COMBINATORS + MODELS}

@@ -51,6 +51,9 @@ from jaxnets.models.resnet import (
     wide_resnet50_2,
     wide_resnet101_2,
 )
+from jaxnets.models.segmentation.deeplab_v3 import deeplabv3_resnet50, deeplabv3_resnet101
+from jaxnets.models.segmentation.fcn import fcn_resnet50, fcn_resnet101
+from jaxnets.models.segmentation.unet import unet
 from jaxnets.models.textcnn import textcnn
 from jaxnets.models.vgg import (
     vgg11,
@@ -87,6 +90,8 @@ __all__ = [
     "convnext_tiny",
     "create",
     "dcn_v2",
+    "deeplabv3_resnet50",
+    "deeplabv3_resnet101",
     "densenet121",
     "densenet161",
     "densenet169",
@@ -104,6 +109,8 @@ __all__ = [
     "efficientnet_v2_l",
     "efficientnet_v2_m",
     "efficientnet_v2_s",
+    "fcn_resnet50",
+    "fcn_resnet101",
     "generate",
     "gpt2",
     "gpt2_large",
@@ -133,6 +140,7 @@ __all__ = [
     "resnext101_64x4d",
     "sample",
     "textcnn",
+    "unet",
     "vgg11",
     "vgg11_bn",
     "vgg13",
@@ -221,6 +229,11 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "wide_deep": wide_deep,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,
+    "deeplabv3_resnet50": deeplabv3_resnet50,
+    "deeplabv3_resnet101": deeplabv3_resnet101,
+    "fcn_resnet50": fcn_resnet50,
+    "fcn_resnet101": fcn_resnet101,
+    "unet": unet,
 }
 
 

@@ -49,9 +49,10 @@ def block(main: Layer, residual: bool) -> Layer:
     return parallel(jnp.add, main=main, skip=identity) if residual else serial(main=main)
 
 
-def centered_conv(channels: int, size: int, stride: int = 1, *, groups: int = 1) -> Layer:
+def centered_conv(channels: int, size: int, stride: int = 1, *, groups: int = 1, dilation: int = 1) -> Layer:
     """A convolution before a norm, which has its bias. The padding is as much on either side, unlike "SAME"'s."""
-    return conv(channels, size, stride, padding=(size - 1) // 2, groups=groups, bias=False, w_init=FAN_OUT)
+    padding = (size - 1) // 2 * dilation
+    return conv(channels, size, stride, padding=padding, dilation=dilation, groups=groups, bias=False, w_init=FAN_OUT)
 
 
 def centered_depthwise(size: int, stride: int = 1) -> Layer:

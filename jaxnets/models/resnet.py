@@ -7,7 +7,7 @@ Zagoruyko and Komodakis (2016), Wide Residual Networks, https://arxiv.org/abs/16
 As torchvision has them, "version 1.5": the 3×3 convolution of a bottleneck has its stride, not the 1×1 before it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import jax
 
@@ -16,6 +16,7 @@ from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, dense, global_avg_pool, max_pool
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import centered_conv, identity, per_stage, unit, variant
+from jaxnets.ops import check
 
 CHANNELS = (64, 128, 256, 512)
 UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -29,6 +30,7 @@ def resnet(
     bottleneck: bool = True,
     groups: int = 1,
     group_width: int = 64,
+    output_stride: int | None = None,
 ) -> Layer:
     """The classifier: a stem, stages of residual blocks, the mean over space, a matrix.
 
@@ -42,9 +44,12 @@ def resnet(
         bottleneck: 1×1, 3×3 and 1×1 convolutions to `4 * channels`, rather than two 3×3.
         groups: of the bottleneck's 3×3 convolution: above 1 it is a ResNeXt.
         group_width: channels of one group where `channels` is 64: above 64 it is a Wide ResNet.
+        output_stride: pixels of the image per pixel of the last map at most, from 4; a stage that would go beyond
+            dilates its 3×3 convolutions instead, so that a segmenter has larger maps of the same features.
 
-    Raises `ValueError` for depths and channels of different lengths, and for groups without a bottleneck. Gradient:
-    to all parameters. Cost for an image of 224×224: 1.8 billion multiply-adds in ResNet-18, 4.1 in ResNet-50.
+    Raises `ValueError` for depths and channels of different lengths, for groups without a bottleneck, and an output
+    stride below 4. Gradient: to all parameters. Cost for an image of 224×224: 1.8 billion multiply-adds in ResNet-18,
+    4.1 in ResNet-50.
 
     >>> import jax.numpy as jnp
     >>> model = resnet(10, depths=(1, 1), channels=(8, 16))
@@ -52,58 +57,78 @@ def resnet(
     >>> list(params), list(params["stage2"]["0"]["main"])
     (['stem', 'stage1', 'stage2', 'classifier'], ['conv1', 'norm1', 'conv2', 'norm2', 'conv3', 'norm3'])
     """
+    stages = resnet_stages(depths, channels, bottleneck, groups, group_width, output_stride)
+    return serial(**stages, classifier=serial(pool=global_avg_pool(), logits=dense(num_classes, w_init=UNIFORM)))
+
+
+def resnet_stages(
+    depths: Sequence[int],
+    channels: Sequence[int] = CHANNELS,
+    bottleneck: bool = True,
+    groups: int = 1,
+    group_width: int = 64,
+    output_stride: int | None = None,
+    norm: Callable[[], Layer] = batch_norm,
+) -> dict[str, Layer]:
+    """The layers before the classifier by name: "stem", "stage1" and so on. Arguments: those of `resnet`; `norm` makes
+    each norm. `collect(**resnet_stages((3, 4, 6, 3)))` gives their maps: strides 4, 4, 8, 16 and 32."""
     if not bottleneck and (groups, group_width) != (1, 64):
         raise ValueError(
             f"resnet: groups is {groups} and group_width {group_width}, but only a bottleneck has groups; "
             f"pass bottleneck=True"
         )
     rows = per_stage("resnet", depths, channels)
-    before = rows[0][1]
-    parts = {"stem": _stem(before)}
+    if output_stride is not None:
+        check.whole("resnet", output_stride, "output_stride", 4)
+    before, now, dilation = rows[0][1], 4, 1
+    parts = {"stem": _stem(before, norm)}
     for i, (depth, maps) in enumerate(rows, start=1):
         inner = int(maps * group_width / 64) * groups
         after = 4 * maps if bottleneck else maps
-        blocks = []
+        blocks, dilate = [], i > 1 and output_stride is not None and 2 * now > output_stride
+        now *= 2 if i > 1 and not dilate else 1
         for j in range(depth):
-            stride = 2 if i > 1 and j == 0 else 1
-            main = _bottleneck(inner, after, stride, groups) if bottleneck else _basic(after, stride)
-            blocks.append(_residual(main, after, stride, project=stride > 1 or before != after))
+            stride = 2 if i > 1 and j == 0 and not dilate else 1
+            if bottleneck:  # a first block that does not stride has the dilation of the stage before
+                main = _bottleneck(inner, after, stride, groups, dilation, norm)
+            else:
+                main = _basic(after, stride, dilation, norm)
+            blocks.append(_residual(main, after, stride, norm, project=stride > 1 or before != after))
+            dilation *= 2 if dilate and j == 0 else 1
             before = after
         parts[f"stage{i}"] = serial(*blocks)
-    return serial(**parts, classifier=serial(pool=global_avg_pool(), logits=dense(num_classes, w_init=UNIFORM)))
+    return parts
 
 
-def _stem(channels: int) -> Layer:
+def _stem(channels: int, norm: Callable[[], Layer]) -> Layer:
+    return serial(conv=centered_conv(channels, 7, 2), norm=norm(), relu=jax.nn.relu, pool=max_pool(3, 2, padding=1))
+
+
+def _basic(channels: int, stride: int, dilation: int, norm: Callable[[], Layer]) -> Layer:
     return serial(
-        conv=centered_conv(channels, 7, 2), norm=batch_norm(), relu=jax.nn.relu, pool=max_pool(3, 2, padding=1)
-    )
-
-
-def _basic(channels: int, stride: int) -> Layer:
-    return serial(
-        conv1=centered_conv(channels, 3, stride),
-        norm1=batch_norm(),
+        conv1=centered_conv(channels, 3, stride, dilation=dilation),
+        norm1=norm(),
         relu1=jax.nn.relu,
-        conv2=centered_conv(channels, 3),
-        norm2=batch_norm(),
+        conv2=centered_conv(channels, 3, dilation=dilation),
+        norm2=norm(),
     )
 
 
-def _bottleneck(inner: int, channels: int, stride: int, groups: int) -> Layer:
+def _bottleneck(inner: int, channels: int, stride: int, groups: int, dilation: int, norm: Callable[[], Layer]) -> Layer:
     return serial(
         conv1=centered_conv(inner, 1),
-        norm1=batch_norm(),
+        norm1=norm(),
         relu1=jax.nn.relu,
-        conv2=centered_conv(inner, 3, stride, groups=groups),
-        norm2=batch_norm(),
+        conv2=centered_conv(inner, 3, stride, groups=groups, dilation=dilation),
+        norm2=norm(),
         relu2=jax.nn.relu,
         conv3=centered_conv(channels, 1),
-        norm3=batch_norm(),
+        norm3=norm(),
     )
 
 
-def _residual(main: Layer, channels: int, stride: int, project: bool) -> Layer:
-    skip: LayerLike = unit(centered_conv(channels, 1, stride), batch_norm()) if project else identity
+def _residual(main: Layer, channels: int, stride: int, norm: Callable[[], Layer], project: bool) -> Layer:
+    skip: LayerLike = unit(centered_conv(channels, 1, stride), norm()) if project else identity
     return parallel(lambda main, skip: jax.nn.relu(main + skip), main=main, skip=skip)
 
 

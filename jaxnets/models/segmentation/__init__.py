@@ -1,0 +1,1 @@
+"""Networks that say of every pixel what it belongs to; one paper a file."""

@@ -1,0 +1,39 @@
+"""What the segmenters share: maps of a classifier, heads on them, predictions as large as the image."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import jax
+
+from jaxnets.combine import LayerLike, parallel, serial
+from jaxnets.core import Layer
+from jaxnets.layers import batch_norm, conv, dropout
+from jaxnets.models.maps import around, backbone_maps, by_name, resized
+from jaxnets.models.parts import centered_conv
+
+
+def segmenter(stages: Mapping[str, LayerLike], out: tuple[str, Layer], aux: tuple[str, Layer] | None = None) -> Layer:
+    """Stages of a classifier; a head, with the name of the map it looks at; and a second one, `aux`, or None.
+
+    Gives logits (N, H, W, K), or with a second head both by name.
+    """
+    backbone = backbone_maps(stages)
+    if aux is None:
+        return serial(backbone=backbone, heads=parallel(lambda out: out, out=_full_size(*out)))
+    return serial(backbone=backbone, heads=by_name(out=_full_size(*out), aux=_full_size(*aux)))
+
+
+def _full_size(name: str, head: Layer) -> Layer:
+    return around(head, take=lambda maps: maps[name], give=lambda maps, y: resized(y, maps["image"]))
+
+
+def fcn_head(num_classes: int, channels: int, rate: float) -> Layer:
+    """A 3×3 convolution to `channels`, and a 1×1 one to the classes."""
+    return serial(
+        conv=centered_conv(channels, 3),
+        norm=batch_norm(),
+        relu=jax.nn.relu,
+        drop=dropout(rate),
+        logits=conv(num_classes, 1),
+    )
