@@ -214,6 +214,8 @@ COMBINATORS = [
     Case("remat", lambda: remat(serial(conv(3, 3), jax.nn.gelu, dropout(0.4))), LINE, DRAWS),
 ]
 
+MOBILE = ((3, 8, False, "relu", 2, (8, 8)), (3, 8, True, "hard_swish", 2, (8,)))
+
 MODELS = [
     Case("alexnet", lambda: models.alexnet(3, channels=(4, 5, 6, 5, 4), hidden=8), floats(4, 63, 64, 2), DRAWS),
     Case("vgg11", lambda: models.vgg11(3, depths=(1, 2), channels=(4, 6), hidden=8), floats(4, 8, 9, 2), DRAWS),
@@ -305,6 +307,17 @@ MODELS += [
         lambda: models.deeplabv3_resnet50(3, depths=(1, 1), channels=(4, 4), width=4, dilations=(2,), aux=False),
         floats(4, 16, 16, 2),
         DRAWS,
+    ),
+    Case(
+        "deeplabv3_mobilenet_v3_large",
+        lambda: models.deeplabv3_mobilenet_v3_large(3, stages=MOBILE, low=1),
+        floats(4, 16, 16, 2),
+        DRAWS,
+    ),
+    Case(
+        "lraspp_mobilenet_v3_large",
+        lambda: models.lraspp_mobilenet_v3_large(3, stages=MOBILE, low=1, channels=4),
+        floats(4, 16, 16, 2),
     ),
     Case("unet", lambda: models.unet(3, channels=(4, 6)), floats(2, 5, 6, 2)),
 ]

@@ -51,8 +51,13 @@ from jaxnets.models.resnet import (
     wide_resnet50_2,
     wide_resnet101_2,
 )
-from jaxnets.models.segmentation.deeplab_v3 import deeplabv3_resnet50, deeplabv3_resnet101
+from jaxnets.models.segmentation.deeplab_v3 import (
+    deeplabv3_mobilenet_v3_large,
+    deeplabv3_resnet50,
+    deeplabv3_resnet101,
+)
 from jaxnets.models.segmentation.fcn import fcn_resnet50, fcn_resnet101
+from jaxnets.models.segmentation.lraspp import lraspp_mobilenet_v3_large
 from jaxnets.models.segmentation.unet import unet
 from jaxnets.models.textcnn import textcnn
 from jaxnets.models.vgg import (
@@ -90,6 +95,7 @@ __all__ = [
     "convnext_tiny",
     "create",
     "dcn_v2",
+    "deeplabv3_mobilenet_v3_large",
     "deeplabv3_resnet50",
     "deeplabv3_resnet101",
     "densenet121",
@@ -120,6 +126,7 @@ __all__ = [
     "interpolate_positions",
     "lenet",
     "lenet_features",
+    "lraspp_mobilenet_v3_large",
     "mlp",
     "mobilenet_v2",
     "mobilenet_v3_large",
@@ -229,6 +236,8 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "wide_deep": wide_deep,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,
+    "deeplabv3_mobilenet_v3_large": deeplabv3_mobilenet_v3_large,
+    "lraspp_mobilenet_v3_large": lraspp_mobilenet_v3_large,
     "deeplabv3_resnet50": deeplabv3_resnet50,
     "deeplabv3_resnet101": deeplabv3_resnet101,
     "fcn_resnet50": fcn_resnet50,

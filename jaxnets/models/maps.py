@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from jaxnets import ops
-from jaxnets.combine import LayerLike, collect, parallel
+from jaxnets.combine import LayerLike, collect, parallel, serial
 from jaxnets.core import Layer, Params, State, Tree
 from jaxnets.models.parts import identity
 
@@ -43,9 +43,32 @@ def backbone_maps(stages: Mapping[str, LayerLike]) -> Layer:
     return collect(image=identity, **stages)
 
 
-def on(name: str, layer: Layer) -> Layer:
+def named(maps: Tree, path: str) -> jax.Array:
+    """The map of that name, or path: "stage3/0" is inside of "stage3", and "" all of them."""
+    for name in filter(None, path.split("/")):
+        maps = maps[name]
+    return maps
+
+
+def on(path: str, layer: Layer) -> Layer:
     """`layer` on the map of that name."""
-    return around(layer, take=lambda maps: maps[name])
+    return around(layer, take=lambda maps: named(maps, path))
+
+
+def tapped(stages: Mapping[str, Sequence[Layer]], inside: str) -> dict[str, Layer]:
+    """Each stage a `serial` of its blocks, save that the one called `inside` gives the maps of all its blocks.
+
+    The one after it takes the last of them. The tree is that of the plain stages.
+    """
+    found: dict[str, Layer] = {}
+    before = ""
+    for name, blocks in stages.items():
+        numbered = {str(i): block for i, block in enumerate(blocks)}
+        found[name] = collect(**numbered) if name == inside else serial(*blocks)
+        if before == inside:
+            found[name] = on(str(len(stages[inside]) - 1), found[name])
+        before = name
+    return found
 
 
 def by_name(**branches: LayerLike) -> Layer:

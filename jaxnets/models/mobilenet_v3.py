@@ -77,9 +77,31 @@ def mobilenet_v3(
     >>> list(params), list(params["stage2"]["1"]["main"])
     (['stem', 'stage1', 'stage2', 'head', 'classifier'], ['expand', 'depthwise', 'squeeze', 'project'])
     """
+    stem_layer, blocks, head = mobilenet_v3_blocks(stages, width, stem, dilated, momentum, eps)
+    classifier = serial(
+        pool=global_avg_pool(),
+        hidden=dense(divisible(hidden * width), w_init=NORMAL),
+        act=jax.nn.hard_swish,
+        dropout=dropout(rate),
+        logits=dense(num_classes, w_init=NORMAL),
+    )
+    parts = {name: serial(*each) for name, each in blocks.items()}
+    return serial(stem=stem_layer, **parts, head=head, classifier=classifier)
+
+
+def mobilenet_v3_blocks(
+    stages: Sequence[Stage] = LARGE,
+    width: float = 1.0,
+    stem: int = 16,
+    dilated: bool = False,
+    momentum: float = 0.99,
+    eps: float = 1e-3,
+) -> tuple[Layer, dict[str, list[Layer]], Layer]:
+    """The stem, the blocks of "stage1", "stage2" and so on, and the head. Arguments: those of `mobilenet_v3`."""
     norm = partial(batch_norm, momentum=momentum, eps=eps)
     before = divisible(stem * width)
-    parts = {"stem": unit(centered_conv(before, 3, 2), norm(), jax.nn.hard_swish)}
+    first_layer = unit(centered_conv(before, 3, 2), norm(), jax.nn.hard_swish)
+    parts: dict[str, list[Layer]] = {}
     for s, (size, channels, squeeze, name, first, inners) in enumerate(stages, start=1):
         if name not in ACTS:
             raise ValueError(f"mobilenet_v3: the activation of stage {s} is {name!r}; pass one of {', '.join(ACTS)}")
@@ -98,16 +120,8 @@ def mobilenet_v3(
             main = _main(before, divisible(inner * width), after, window, squeeze, ACTS[name], norm)
             blocks.append(block(main, residual=stride == 1 and before == after))
             before = after
-        parts[f"stage{s}"] = serial(*blocks)
-    parts["head"] = unit(centered_conv(6 * before, 1), norm(), jax.nn.hard_swish)
-    classifier = serial(
-        pool=global_avg_pool(),
-        hidden=dense(divisible(hidden * width), w_init=NORMAL),
-        act=jax.nn.hard_swish,
-        dropout=dropout(rate),
-        logits=dense(num_classes, w_init=NORMAL),
-    )
-    return serial(**parts, classifier=classifier)
+        parts[f"stage{s}"] = blocks
+    return first_layer, parts, unit(centered_conv(6 * before, 1), norm(), jax.nn.hard_swish)
 
 
 def _main(
@@ -133,7 +147,7 @@ mobilenet_v3_large = variant(mobilenet_v3, stages=LARGE, hidden=1280)
 mobilenet_v3_small = variant(mobilenet_v3, stages=SMALL, hidden=1024)
 
 
-def _torchvision(shapes: Shapes) -> list[Rule]:
+def torchvision_rules(shapes: Shapes) -> list[Rule]:
     """Blocks are numbered through, and so are the parts that a block has."""
     rules, blocks = [], find("stage{s}/{i}", shapes)
     for number, stage in enumerate(blocks, start=1):
@@ -182,4 +196,4 @@ def _timm(shapes: Shapes) -> list[Rule]:
     ]
 
 
-SOURCES: Mapping[str, Names] = {"torchvision": _torchvision, "timm": _timm}
+SOURCES: Mapping[str, Names] = {"torchvision": torchvision_rules, "timm": _timm}

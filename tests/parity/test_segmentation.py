@@ -11,6 +11,8 @@ NAMES = {
     "fcn_resnet101": {"rate": 0},
     "deeplabv3_resnet50": {"rate": 0, "aux_rate": 0},
     "deeplabv3_resnet101": {"rate": 0, "aux_rate": 0},
+    "deeplabv3_mobilenet_v3_large": {"rate": 0, "aux_rate": 0},
+    "lraspp_mobilenet_v3_large": {},
 }
 
 
@@ -20,7 +22,7 @@ def predictions(outputs):
     return found if len(found) > 1 else found["out"]
 
 
-@pytest.mark.parametrize("name", oracles.some(NAMES, "fcn_resnet50"))
+@pytest.mark.parametrize("name", oracles.some(NAMES, "lraspp_mobilenet_v3_large"))
 def test_segmentation(name):
     make = getattr(oracles.torchvision().models.segmentation, name)
     aux = {} if name.startswith("lraspp") else {"aux_loss": True}
@@ -32,7 +34,7 @@ def test_segmentation(name):
         model,
         x,
         outputs=predictions,
-        gradient=name.endswith("50"),
+        gradient=name in ("fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large"),
         num_classes=5,
         **NAMES[name],
     )

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, conv, dropout
-from jaxnets.models.maps import around, backbone_maps, by_name, resized
+from jaxnets.models.mapping import Rule, Shapes
+from jaxnets.models.maps import around, backbone_maps, by_name, named, resized, tapped
+from jaxnets.models.mobilenet_v3 import Stage, mobilenet_v3_blocks, torchvision_rules
 from jaxnets.models.parts import centered_conv
 
 
@@ -25,7 +27,22 @@ def segmenter(stages: Mapping[str, LayerLike], out: tuple[str, Layer], aux: tupl
 
 
 def _full_size(name: str, head: Layer) -> Layer:
-    return around(head, take=lambda maps: maps[name], give=lambda maps, y: resized(y, maps["image"]))
+    return around(head, take=lambda maps: named(maps, name), give=lambda maps, y: resized(y, maps["image"]))
+
+
+def mobilenet_stages(stages: Sequence[Stage], width: float, low: int) -> dict[str, Layer]:
+    """Of a MobileNetV3 that dilates its last stage; the stage number `low` gives the maps of all its blocks."""
+    stem, blocks, head = mobilenet_v3_blocks(stages, width, dilated=True)
+    if not 1 <= low < len(blocks):
+        raise ValueError(f"the low map is of stage {low}; pass one from 1 to {len(blocks) - 1}, before the last")
+    return {"stem": stem, **tapped(blocks, f"stage{low}"), "head": head}
+
+
+def mobilenet_rules(shapes: Shapes) -> list[Rule]:
+    """The rules of a MobileNetV3 as torchvision's segmenters have it."""
+    own = {path.removeprefix("backbone/"): shape for path, shape in shapes.items() if path.startswith("backbone/")}
+    rules = [rule for rule in torchvision_rules(own) if "classifier" not in rule.ours]
+    return [Rule(f"backbone/{r.ours}", r.theirs.replace("features", "backbone", 1), r.kind) for r in rules]
 
 
 def fcn_head(num_classes: int, channels: int, rate: float) -> Layer:
