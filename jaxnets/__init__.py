@@ -1,6 +1,6 @@
 """Functional deep learning on JAX: layers are pure functions, parameters are plain nested dicts."""
 
-from jaxnets import data, losses, metrics, models, ops, reference, train, tree, viz, weights
+from jaxnets import data, losses, metrics, models, ops, reference, rl, train, tree, viz, weights
 from jaxnets.accelerate import accelerate
 from jaxnets.combine import collect, parallel, remat, repeat, serial
 from jaxnets.core import Layer, lift, pure
@@ -110,6 +110,7 @@ __all__ = [
     "reference",
     "remat",
     "repeat",
+    "rl",
     "rms_norm",
     "rnn",
     "separable_conv",

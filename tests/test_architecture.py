@@ -23,6 +23,7 @@ LEVELS = {
     "combine": 1,
     "losses": 1,
     "metrics": 1,
+    "rl": 1,
     "layers": 2,
     "summary": 2,
     "tap": 2,

@@ -19,13 +19,16 @@ from jaxnets.data.images import read_image
 from jaxnets.data.mixing import cutmix, mixup
 from jaxnets.data.pipeline import pipeline, to_device
 from jaxnets.data.sources import Arrays, Source
+from jaxnets.data.tokens import Tokenizer, byte_tokenizer, load_tokenizer, train_tokenizer
 
 __all__ = [
     "Arrays",
     "Dataset",
     "Source",
+    "Tokenizer",
     "adult",
     "batches",
+    "byte_tokenizer",
     "center_crop",
     "cifar10",
     "cifar100",
@@ -36,6 +39,7 @@ __all__ = [
     "image_folder",
     "json_lines",
     "librispeech",
+    "load_tokenizer",
     "mixup",
     "mnist",
     "pad_to",
@@ -52,6 +56,7 @@ __all__ = [
     "speech_commands",
     "text_lines",
     "to_device",
+    "train_tokenizer",
     "voc_detection",
     "voc_segmentation",
 ]
