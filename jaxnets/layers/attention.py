@@ -93,7 +93,14 @@ def attention(
     arguments.function(op, w_init, "w_init")
 
     def width(x: Example) -> int:
-        return arguments.divides(op, heads, x.shape[-1], f"of x {x.shape}") if head_dim is None else head_dim
+        if head_dim is not None:
+            return head_dim
+        if x.shape[-1] % heads:
+            raise ValueError(
+                f"{op}: heads={heads} does not divide the {x.shape[-1]} channels of x {x.shape}; use a divisor, or "
+                f"pass head_dim"
+            )
+        return x.shape[-1] // heads
 
     def maps(x: Example) -> dict[str, Layer]:
         sizes = {"q": heads * width(x), "k": groups * width(x), "v": groups * width(x), "out": x.shape[-1]}

@@ -76,7 +76,8 @@ def from_state_dict(
     names = rules(name, source)
     parts = links(names, shapes)
     anew = _matching(shapes, [fresh] if isinstance(fresh, str) else list(fresh))
-    state_dict = _under_known_names(state_dict, [tensor for part in parts for tensor in part.tensors])
+    tensors = [tensor for part in parts for tensor in part.tensors]
+    state_dict = _under_known_names(_of_old_norms(state_dict, tensors), tensors)
     leaves, report = _convert(name, source, parts, shapes, state_dict, anew, ignored(names, shapes))
     if report and strict:
         raise Mismatch(report, _remedy(report, parts))
@@ -146,6 +147,22 @@ class _Renamed(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+OLD = {"gamma": "weight", "beta": "bias"}
+
+
+def _of_old_norms(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
+    """The tensors of norms, which files converted from TensorFlow call gamma and beta, under PyTorch's names."""
+    ends = {tensor.rpartition(".")[2] for tensor in wanted}
+    if ends & set(OLD) or not any(name.rpartition(".")[2] in OLD for name in state_dict):
+        return state_dict
+
+    def renamed(name: str) -> str:
+        module, dot, last = name.rpartition(".")
+        return module + dot + OLD.get(last, last)
+
+    return _Renamed(state_dict, {renamed(name): name for name in state_dict})
 
 
 def _under_known_names(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:

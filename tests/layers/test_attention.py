@@ -183,7 +183,7 @@ CACHE = ops.attention_cache(2, 4, 2, 4)
         (lambda: attention(0), ValueError, "attention: heads is 0"),
         (lambda: attention(4, kv_heads=3), ValueError, "kv_heads=3 does not divide heads=4"),
         (lambda: attention(2, rate=1.0), ValueError, "attention: rate is 1.0"),
-        (lambda: attention(3).init(jax.random.key(0), X), ValueError, "groups=3 does not divide the 8 channels"),
+        (lambda: attention(3).init(jax.random.key(0), X), ValueError, "heads=3 does not divide the 8 channels"),
         (lambda: attention(2).init(None, X), ValueError, "key is None"),
         (lambda: applied(attention(2), X[0]), ValueError, "rank 2; pass (N, T, D)"),
         (lambda: applied(attention(2), {"x": X, "maks": MASK}), ValueError, "entries ['x', 'maks']"),
