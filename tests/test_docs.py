@@ -38,6 +38,17 @@ def test_the_kits_program_runs():
     exec(compile(second, "docs/testing.md", "exec"), scope)  # a property to be collected, not to be run
 
 
+def test_the_pipelines_program_runs(capsys):
+    pytest.importorskip("grain")
+    pytest.importorskip("dm_pix")
+    scope = {}
+    for program in blocks(ROOT / "docs/data.md", "python"):
+        exec(compile(program, "docs/data.md", "exec"), scope)
+    printed = capsys.readouterr().out.split()
+    assert float(printed[3]) > float(printed[1])  # the second epoch reads more right
+    assert float(printed[4]) > 0.5
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
