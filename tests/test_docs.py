@@ -22,7 +22,7 @@ def test_quick_start_is_two_lines():
     assert "pip install" in first
     assert first.rstrip().endswith("jaxnets train digits")
     assert "pip install" in second
-    assert second.rstrip().endswith("pytest")
+    assert second.rstrip().endswith("pytest -n auto")
 
 
 def test_the_readmes_program_runs(capsys):
