@@ -287,6 +287,14 @@ MODELS += [
     Case("impala", lambda: models.impala(3, channels=(4,), blocks=1, hidden=8, memory=5), floats(2, 3, 8, 8, 2)),
     Case("mlp", lambda: models.mlp(2, channels=(8, 4), rate=0.5), floats(4, 5), DRAWS),
     Case(
+        "wav2vec2_base",
+        lambda: models.wav2vec2_base(
+            3, depth=1, channels=8, heads=2, features=[(4, 4, 2), (4, 3, 2)], positions=(4, 2), norm_first=True
+        ),
+        floats(2, 24),
+        DRAWS | KEYS,
+    ),
+    Case(
         "wide_deep",
         lambda: models.wide_deep(2, sizes=(7, 8), crosses=[(0, 1)], buckets=5, embedding=3, channels=(8,)),
         {"numbers": floats(4, 3), "ids": ids(4, 2)},

@@ -78,6 +78,7 @@ from jaxnets.models.vit import (
     vit_l_16,
     vit_l_32,
 )
+from jaxnets.models.wav2vec2 import wav2vec2_base, wav2vec2_large, wav2vec2_large_lv60
 from jaxnets.models.wide_deep import wide_deep
 
 __all__ = [
@@ -161,6 +162,9 @@ __all__ = [
     "vit_h_14",
     "vit_l_16",
     "vit_l_32",
+    "wav2vec2_base",
+    "wav2vec2_large",
+    "wav2vec2_large_lv60",
     "wide_deep",
     "wide_resnet50_2",
     "wide_resnet101_2",
@@ -233,6 +237,9 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "vit_l_16": vit_l_16,
     "vit_l_32": vit_l_32,
     "vit_h_14": vit_h_14,
+    "wav2vec2_base": wav2vec2_base,
+    "wav2vec2_large": wav2vec2_large,
+    "wav2vec2_large_lv60": wav2vec2_large_lv60,
     "wide_deep": wide_deep,
     "wide_resnet50_2": wide_resnet50_2,
     "wide_resnet101_2": wide_resnet101_2,

@@ -147,6 +147,23 @@ def _join(turn: bool) -> Callable[..., Sequence[Array]]:
     return join
 
 
+def _weight_norm(leaves: Shapes, _: str) -> list[Part]:
+    """A convolution with a `weight_norm` over one axis of its window: the lengths are a tensor of w's rank."""
+    rank = len(leaves["w"])
+    axis = next(i for i in range(rank) if leaves["w"][i] == leaves["scale"][0])
+
+    def lengths_to_theirs(scale: Array) -> Array:
+        return _conv_to_theirs(scale.reshape([-1 if i == axis else 1 for i in range(rank)]))
+
+    name = "parametrizations.weight.original"
+    rest = {leaf: shape for leaf, shape in leaves.items() if leaf not in ("w", "scale")}
+    return [
+        _one("scale", f"{name}0", np.ravel, lengths_to_theirs),
+        _one("w", f"{name}1", _conv_to_ours, _conv_to_theirs),
+        *_auto(rest, ""),
+    ]
+
+
 def _without_w(leaves: Shapes) -> Shapes:
     return {leaf: shape for leaf, shape in leaves.items() if leaf != "w"}
 
@@ -172,6 +189,7 @@ KINDS: dict[str, Callable[[Shapes, str], list[Part]]] = {
     "fused": _fused("weight", "bias", True),
     "in_proj": _fused("in_proj_weight", "in_proj_bias", True),  # torch.nn.MultiheadAttention
     "fused_conv1d": _fused("weight", "bias", False),
+    "weight_norm": _weight_norm,
     "ignore": lambda leaves, _: [],  # of theirs, something that is nothing here: the path of ours is ""
 }
 """What becomes of the arrays, by kind of layer."""

@@ -77,7 +77,7 @@ def from_state_dict(
     parts = links(names, shapes)
     anew = _matching(shapes, [fresh] if isinstance(fresh, str) else list(fresh))
     tensors = [tensor for part in parts for tensor in part.tensors]
-    state_dict = _under_known_names(_of_old_norms(state_dict, tensors), tensors)
+    state_dict = _under_known_names(_under_new_names(state_dict, tensors), tensors)
     leaves, report = _convert(name, source, parts, shapes, state_dict, anew, ignored(names, shapes))
     if report and strict:
         raise Mismatch(report, _remedy(report, parts))
@@ -149,11 +149,16 @@ class _Renamed(Mapping[str, Any]):
         return len(self.names)
 
 
-OLD = {"gamma": "weight", "beta": "bias"}
+OLD = {
+    "gamma": "weight",  # a norm's, in files converted from TensorFlow
+    "beta": "bias",
+    "weight_g": "parametrizations.weight.original0",  # a weight norm's, before PyTorch 2
+    "weight_v": "parametrizations.weight.original1",
+}
 
 
-def _of_old_norms(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
-    """The tensors of norms, which files converted from TensorFlow call gamma and beta, under PyTorch's names."""
+def _under_new_names(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
+    """The tensors of norms and weight norms under PyTorch's names of today."""
     ends = {tensor.rpartition(".")[2] for tensor in wanted}
     if ends & set(OLD) or not any(name.rpartition(".")[2] in OLD for name in state_dict):
         return state_dict

@@ -23,6 +23,14 @@ EXAMPLES = {
         {"t.weight": (7, 2), "t.bias": (7,)},
     ),
     "in_proj:q,k": ({"m/q/w": (2, 3), "m/k/w": (2, 4)}, {"t.in_proj_weight": (7, 2)}),
+    "weight_norm": (
+        {"m/w": (5, 2, 4), "m/scale": (5,), "m/b": (4,)},
+        {
+            "t.parametrizations.weight.original0": (1, 1, 5),
+            "t.parametrizations.weight.original1": (4, 2, 5),
+            "t.bias": (4,),
+        },
+    ),
     "fused_conv1d:q,k": ({"m/q/w": (2, 3), "m/k/w": (2, 4)}, {"t.weight": (2, 7)}),
 }
 

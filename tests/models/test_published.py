@@ -78,6 +78,10 @@ PARAMETERS |= {
     "gpt2_medium": 354_823_168,
     "gpt2_xl": 1_557_611_200,
     "textcnn": 18_765 * 300 + 300 * 100 * (3 + 4 + 5) + 3 * 100 + 2 * 301,
+    # of transformers, less the vector that stands for masked sound in training before fine-tuning
+    "wav2vec2_base": 94_396_320 - 768,
+    "wav2vec2_large": 315_461_792 - 1024,
+    "wav2vec2_large_lv60": 315_471_520 - 1024,
     # of NeMo's encoder and decoder for 28 characters and the blank; the paper's table 1 has 6.7, 12.8 and 18.9 million
     "quartznet5x5": 6_713_181,
     "quartznet10x5": 12_818_781,
