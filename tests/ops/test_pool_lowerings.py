@@ -185,16 +185,14 @@ def test_every_lowering_has_its_cases() -> None:
     assert min(have.values()) >= 4
 
 
-@pytest.mark.parametrize("kind", ["max", "mean"])
+SECOND = (BY_NAME["3x3"], BY_NAME["3x2 dilated"], BY_NAME["line in two passes"])
+DIFFERENTIATED: tuple[Kind, ...] = ("max", "mean")
+
+
+@pytest.mark.parametrize("kind", DIFFERENTIATED)
 @pytest.mark.parametrize("name", TABLE)
 @pytest.mark.parametrize(
-    "sample",
-    [
-        BY_NAME["3x3"],
-        pytest.param(BY_NAME["3x2 dilated"], marks=pytest.mark.slow),
-        pytest.param(BY_NAME["line in two passes"], marks=pytest.mark.slow),
-    ],
-    ids=str,
+    "sample", [SECOND[0], *(pytest.param(each, marks=pytest.mark.slow) for each in SECOND[1:])], ids=str
 )
 def test_derivatives_to_second_order(sample: Sample, name: str, kind: Kind) -> None:
     """Forward and reverse, of distinct numbers, so that no difference crosses a tie."""
@@ -205,13 +203,20 @@ def test_derivatives_to_second_order(sample: Sample, name: str, kind: Kind) -> N
     check_grads(fn, (x,), order=2, eps=1e-2, atol=1e-2, rtol=1e-2)
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "int8", "uint8", "int32"])
-@pytest.mark.parametrize("sample", [BY_NAME["3x3 at stride 2, padded"]], ids=str)
-def test_every_dtype(sample: Sample, dtype: str) -> None:
+DTYPES = ("float16", "bfloat16", "int8", "uint8", "int32")
+IN_DTYPES = BY_NAME["3x3 at stride 2, padded"]
+
+
+def has(problem: PoolProblem) -> bool:
+    """There is no mean of integers."""
+    return bool(jnp.issubdtype(problem.dtype, jnp.floating)) or "mean" not in problem.kind
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_dtype(dtype: str) -> None:
     """Narrow floats are rounded once, at the end; integers wrap round."""
-    problems = [problem_of(sample, kind, form, jnp.dtype(dtype)) for kind, form in PAIRS]
     floating = jnp.issubdtype(jnp.dtype(dtype), jnp.floating)
-    problems = [p for p in problems if floating or "mean" not in p.kind]
+    problems = [p for p in (problem_of(IN_DTYPES, *pair, jnp.dtype(dtype)) for pair in PAIRS) if has(p)]
     operands = [arrays(p) for p in problems]
     results = jax.jit(lambda all_of: [every(p)(*each) for p, each in zip(problems, all_of, strict=True)])(operands)
     for problem, given, result in zip(problems, operands, results, strict=True):
