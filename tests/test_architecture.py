@@ -34,6 +34,7 @@ LEVELS = {
     "data": 3,
     "viz": 3,
     "export": 4,
+    "interop": 4,
     "testing": 4,
     "tune": 4,
     "weights": 4,

@@ -1,0 +1,5 @@
+"""Our layers in other libraries' programs, and theirs in ours."""
+
+from jaxnets.interop.flax import from_linen, from_nnx, to_linen, to_nnx
+
+__all__ = ["from_linen", "from_nnx", "to_linen", "to_nnx"]
