@@ -10,12 +10,14 @@ few; dropout (Srivastava et al., 2014); and a softmax for the distances to drawn
 """
 
 import jax
+import jax.numpy as jnp
 
 from jaxnets.combine import LayerLike, collect, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, conv, dense, dropout, flatten, max_pool
 
 CHANNELS = (64, 128)
+EXAMPLE = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
 
 
 def lenet(

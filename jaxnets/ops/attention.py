@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -123,7 +123,6 @@ def attention(
     scale: float | None = None,
     rate: float = 0.0,
     key: jax.Array | None = None,
-    implementation: Literal["xla", "cudnn"] | None = None,
 ) -> jax.Array:
     """Scaled dot-product attention: `y[t] = Σ_s softmax_s(scale q[t]·k[s] + bias[t, s]) v[s]`, head by head.
 
@@ -134,8 +133,6 @@ def attention(
     axis but the last of size 1 too. `causal`: query t looks at keys up to t. A query that may look at no key gets
     zero, and no gradient. `bias`, (N, H, T, S) or 1 on any axis, is added before the softmax. `scale` is by default
     `1 / sqrt(D)`. `rate` is the fraction of the weights *dropped*, drawn from `key`, for training.
-    `implementation="cudnn"` asks for cuDNN's flash attention, which keeps no T × S weights: on NVIDIA GPUs, in bfloat16
-    and float16, without a rate.
 
     Raises `TypeError` for integers, mixed dtypes or a mask that is not boolean, and `ValueError` for shapes that do
     not fit, and a rate above 0 without a key. The softmax is in float32 at least. Gradient: to q, k, v and bias.
@@ -150,7 +147,7 @@ def attention(
     op = "attention"
     q, k, v = _heads(op, q, k, v)
     allowed, added, factor = _allowed(op, mask, causal, q, k), _bias(op, bias, q, k), _scale(q, scale)
-    if implementation is None and (rate or q.dtype != jnp.float32 or not q.size or not k.size):
+    if rate or q.dtype != jnp.float32 or not q.size or not k.size:
         # JAX's function drops no weights, takes the softmax of float64 in float32, and has no gradient in bfloat16
         # under strict promotion of dtypes. By XLA it computes as this does.
         weights = _weights(q, k, allowed, added, factor)
@@ -164,19 +161,8 @@ def attention(
         (n, heads, t, s), groups = weights.shape, k.shape[2]
         grouped = weights.astype(v.dtype).reshape(n, groups, heads // groups, t, s)
         return jnp.einsum("ngrts,nsgd->ntgrd", grouped, v).reshape(q.shape)
-    if rate:
-        raise ValueError(f"{op}: implementation={implementation!r} cannot drop weights; leave it out, or pass rate=0")
-    with jax.numpy_dtype_promotion("standard"):
-        y = jax.nn.dot_product_attention(
-            q,
-            k,
-            v,
-            bias=added,
-            mask=None if mask is None else allowed,
-            is_causal=causal and mask is None,
-            scale=factor,
-            implementation=implementation,
-        )
+    given, before = (None, causal) if mask is None else (allowed, False)
+    y = jax.nn.dot_product_attention(q, k, v, bias=added, mask=given, is_causal=before, scale=factor)
     if mask is None:  # nothing is masked but what comes after, and a query is not after itself
         return y
     some = allowed.any(-1, keepdims=True)  # type: ignore[union-attr]
