@@ -23,7 +23,8 @@ def fold(layer: LayerLike, params: Params, state: State) -> tuple[Layer, Params,
     Arguments: the network and its params and state. Returns `(layer, params, state)` of the folded one: where there
     was `conv/w`, `norm/scale`, … there now are `conv/w` and `conv/b`. Values: equal to rounding with `train=False`;
     training it would be training another network. Gradient: through the fold too.
-    Cost: one pass over the weights. Jacob et al., 2018, section 3.2, https://arxiv.org/abs/1712.05877.
+    Cost: one pass over the weights. On two CPU cores the folded MobileNetV2 is 1.4 times as fast, ResNet-50 1.2 times
+    with one image and as fast with eight: docs/weights.md. Jacob et al., 2018, section 3.2, https://arxiv.org/abs/1712.05877.
 
     >>> from jaxnets import batch_norm, conv, serial
     >>> net = serial(conv=conv(4, 3, bias=False), norm=batch_norm(), relu=jax.nn.relu)
