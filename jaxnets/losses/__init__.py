@@ -1,6 +1,7 @@
 """Losses: scalars in float32, whatever the dtype of the network."""
 
 from jaxnets.losses.cross_entropy import check_labels, cross_entropy
+from jaxnets.losses.ctc import ctc
 from jaxnets.losses.focal import sigmoid_focal
 from jaxnets.losses.regression import box_iou, mse, smooth_l1
 from jaxnets.losses.segmentation import dice, lovasz_hinge, lovasz_softmax
@@ -9,6 +10,7 @@ __all__ = [
     "box_iou",
     "check_labels",
     "cross_entropy",
+    "ctc",
     "dice",
     "lovasz_hinge",
     "lovasz_softmax",

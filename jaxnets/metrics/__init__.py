@@ -13,13 +13,16 @@ from jaxnets.metrics.classification import (
 from jaxnets.metrics.detection import coco_map
 from jaxnets.metrics.probability import calibration_error, log_loss, perplexity
 from jaxnets.metrics.ranking import roc_auc
+from jaxnets.metrics.speech import character_error_rate, edit_distance, word_error_rate
 
 __all__ = [
     "PrecisionRecallF1",
     "accuracy",
     "calibration_error",
+    "character_error_rate",
     "coco_map",
     "confusion_matrix",
+    "edit_distance",
     "iou",
     "log_loss",
     "mean_iou",
@@ -28,4 +31,5 @@ __all__ = [
     "roc_auc",
     "running",
     "top_k_accuracy",
+    "word_error_rate",
 ]

@@ -1,13 +1,15 @@
 """Arrays in, arrays out: every operation as a pure function of (N, *spatial, C), with 1, 2 or 3 spatial axes."""
 
-from jaxnets.ops import geometry
+from jaxnets.ops import audio, geometry
 from jaxnets.ops.adaptive import adaptive_avg_pool, adaptive_max_pool
 from jaxnets.ops.anchors import cell_anchors, decode_boxes, decode_sides, encode_boxes, encode_sides, grid_anchors
 from jaxnets.ops.attention import attention, attention_cache, attention_weights
+from jaxnets.ops.audio import log_mel, spec_augment
 from jaxnets.ops.blur import blur_pool
 from jaxnets.ops.boxes import box_area, box_convert, box_iou, clip_boxes
 from jaxnets.ops.channels import channel_shuffle, local_response_norm
 from jaxnets.ops.conv import conv, conv_transpose, depthwise_conv, separable_conv
+from jaxnets.ops.ctc import ctc_beam, ctc_greedy
 from jaxnets.ops.deform_conv import deform_conv
 from jaxnets.ops.dense import dense
 from jaxnets.ops.features import bucketize, cross_ids, hash_ids, hash_strings
@@ -31,6 +33,7 @@ __all__ = [
     "attention",
     "attention_cache",
     "attention_weights",
+    "audio",
     "avg_pool",
     "batch_norm",
     "blur_pool",
@@ -44,6 +47,8 @@ __all__ = [
     "conv",
     "conv_transpose",
     "cross_ids",
+    "ctc_beam",
+    "ctc_greedy",
     "decode_boxes",
     "decode_sides",
     "deform_conv",
@@ -66,6 +71,7 @@ __all__ = [
     "instance_norm",
     "layer_norm",
     "local_response_norm",
+    "log_mel",
     "lp_pool",
     "lstm",
     "max_pool",
@@ -87,5 +93,6 @@ __all__ = [
     "sinusoidal",
     "soft_nms",
     "space_to_depth",
+    "spec_augment",
     "unfold",
 ]

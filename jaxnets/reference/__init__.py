@@ -7,6 +7,7 @@ Gradients are in `backward/`, from the chain rule; `numeric.py` checks them by f
 
 from jaxnets.reference.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
 from jaxnets.reference.attention import attention, attention_weights, rotary, sinusoidal
+from jaxnets.reference.audio import log_mel
 from jaxnets.reference.average import avg_pool
 from jaxnets.reference.backward import (
     adaptive_avg_pool_backward,
@@ -46,6 +47,7 @@ from jaxnets.reference.blur import blur_pool
 from jaxnets.reference.boxes import box_iou, nms, soft_nms
 from jaxnets.reference.conv import conv, depthwise_conv, separable_conv
 from jaxnets.reference.conv_transpose import conv_transpose
+from jaxnets.reference.ctc import ctc_beam, ctc_greedy
 from jaxnets.reference.deform_conv import deform_conv
 from jaxnets.reference.dense import dense
 from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
@@ -86,6 +88,8 @@ __all__ = [
     "conv_transpose",
     "conv_transpose_backward",
     "cross_ids",
+    "ctc_beam",
+    "ctc_greedy",
     "deform_conv",
     "dense",
     "dense_backward",
@@ -114,6 +118,7 @@ __all__ = [
     "layer_norm",
     "layer_norm_backward",
     "local_response_norm",
+    "log_mel",
     "lp_pool",
     "lp_pool_backward",
     "lstm",

@@ -2,6 +2,7 @@
 
 from jaxnets.train import checkpoint
 from jaxnets.train.files import write
+from jaxnets.train.ftrl import ftrl
 from jaxnets.train.loop import Epoch, Progress, fit
 from jaxnets.train.progress import progress_bar
 from jaxnets.train.step import TrainState, create, make_eval, make_step
@@ -13,6 +14,7 @@ __all__ = [
     "checkpoint",
     "create",
     "fit",
+    "ftrl",
     "make_eval",
     "make_step",
     "progress_bar",
