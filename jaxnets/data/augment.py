@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.ndimage import map_coordinates
 
+from jaxnets.data.crops import check_images
+
 
 def random_affine(
     key: jax.Array, images: jax.Array, *, shift: float = 0.0, rotation: float = 0.0, scale: float = 0.0
@@ -31,8 +33,7 @@ def random_affine(
     >>> moved.shape, float(moved.sum()) <= 1.0001
     ((1, 4, 4, 1), True)
     """
-    if images.ndim != 4:
-        raise ValueError(f"random_affine: images must be (N, H, W, C), not of shape {images.shape}")
+    check_images("random_affine", images)
     for name, amount in (("shift", shift), ("rotation", rotation), ("scale", scale)):
         if amount < 0:
             raise ValueError(f"random_affine: {name} must not be negative, not {amount}")
