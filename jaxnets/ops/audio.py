@@ -6,7 +6,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnets.core import require_key
 from jaxnets.ops import check
 from jaxnets.ops.precision import widen
 
@@ -115,7 +114,9 @@ def spec_augment(
     (True, True)
     """
     op = "spec_augment"
-    x, key = check.floating(op, x), require_key(op, key)
+    x = check.floating(op, x)
+    if key is None:
+        raise ValueError(f"{op}: key is None, but where it masks is drawn at random; pass key=jax.random.key(seed)")
     if x.ndim != 3:
         raise ValueError(f"{op}: x has shape {x.shape}; pass (N, T, D)")
     if not 0 <= time_share <= 1:
