@@ -42,11 +42,24 @@ def test_backprop_by_hand_is_backprop_by_jax(nearest_mean, tmp_path):
     assert (tmp_path / "backprop.png").stat().st_size > 10_000
 
 
+def test_convolution_is_what_scipy_says(tmp_path):
+    convolution = example("convolution")
+    found = convolution.main(convolution.Config(tiny=True, out=str(tmp_path / "convolution.png")))
+    assert len(found) == 7
+    assert max(found.values()) < 1e-6
+    assert (tmp_path / "convolution.png").stat().st_size > 100_000
+    image, flipped = np.eye(6, 5, dtype=np.float32), convolution.SOBEL[::-1, ::-1].copy()
+    ours, theirs = (convolution.on(convolution.ops.conv, image, w) for w in (flipped, convolution.SOBEL))
+    assert convolution.gap(ours, theirs) > 1  # the measure would see it
+    assert convolution.gap(np.where(image, image, np.nan), image) > 1
+
+
 def test_every_example_is_tested_and_short():
-    files = sorted(EXAMPLES.glob("*.py"))
-    assert [file.stem for file in files] == ["backprop", "digits"]
-    for file in files:
+    tests, shown = Path(__file__).read_text(), (EXAMPLES.parent / "docs" / "examples.md").read_text()
+    for file in sorted(EXAMPLES.glob("*.py")):
         text = file.read_text()
+        assert f'example("{file.stem}")' in tests
+        assert f"(../examples/{file.name})" in shown
         assert len(text.splitlines()) <= 150
         assert "class Config" in text
         assert "def main(config: Config) -> dict[str, float]" in text

@@ -6,6 +6,17 @@ from jaxnets.viz.learning import learning_curves
 from jaxnets.viz.maps import feature_maps
 from jaxnets.viz.mistakes import misread
 from jaxnets.viz.overlay import overlay_curves
+from jaxnets.viz.rows import Picture, gallery
 from jaxnets.viz.saving import save
 
-__all__ = ["confusion", "feature_maps", "filters", "learning_curves", "misread", "overlay_curves", "save"]
+__all__ = [
+    "Picture",
+    "confusion",
+    "feature_maps",
+    "filters",
+    "gallery",
+    "learning_curves",
+    "misread",
+    "overlay_curves",
+    "save",
+]

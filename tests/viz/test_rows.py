@@ -1,0 +1,45 @@
+"""Rows of pictures: what is drawn, in which colours, and what is no picture."""
+
+import numpy as np
+import pytest
+
+from jaxnets import viz
+
+
+def test_every_picture_is_drawn_under_its_heading(pixels):
+    map = np.linspace(-2, 2, 48).reshape(6, 8)
+    map[0, 0] = np.nan
+    rows = {
+        "A row": [viz.Picture("map", map, corner=np.eye(3)), viz.Picture("gray", map, gray=True)],
+        "": [viz.Picture("colour", np.full((6, 8, 3), 0.5), box=(1, 2, 3, 4))],
+    }
+    figure = viz.gallery(rows, title="Seen", subtitle="a note")
+    assert [text.get_text() for text in figure.texts] == ["Seen", "a note", "A row"]
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["map", "gray", "colour"]
+    low, high = figure.axes[0].images[0].get_clim()
+    assert low == -high  # zero is white
+    assert 1.9 < high < 2  # the strongest values do not set the scale
+    assert figure.axes[1].images[0].get_clim() == (pytest.approx(-1.91, abs=0.01), 2)
+    assert len(figure.axes[0].child_axes) == 1
+    left, top = figure.axes[2].lines[0].get_xdata(), figure.axes[2].lines[0].get_ydata()
+    assert (min(left), max(left), min(top), max(top)) == (0.5, 3.5, 1.5, 5.5)
+    pixels(figure)
+
+
+@pytest.mark.parametrize("map", [np.zeros((4, 4)), np.full((4, 4), np.nan)], ids=["zero", "nothing"])
+def test_a_map_without_values_is_drawn(map, pixels):
+    pixels(viz.gallery({"": [viz.Picture("map", map)]}, title="Seen"))
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({}, "at least one picture"),
+        ({"A row": []}, "at least one picture"),
+        ({"A row": [viz.Picture("map", np.zeros((2, 2, 2)))]}, r"'map' must be .* got shape \(2, 2, 2\)"),
+        ({"A row": [viz.Picture("map", np.full((2, 2), np.inf))]}, "'map' has 4 NaN or infinite"),
+    ],
+)
+def test_what_is_no_picture(rows, message):
+    with pytest.raises(ValueError, match=message):
+        viz.gallery(rows, title="Seen")
