@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
 from jaxnets.layers import conv, dense, flatten
-from jaxnets.models.parts import variant
+from jaxnets.models.parts import at_least, variant
 
 EXAMPLE = jax.ShapeDtypeStruct((1, 84, 84, 4), jnp.float32)
 # channels, size and stride of each convolution
@@ -38,8 +38,8 @@ def nature_dqn(
         dueling: two hidden layers, one for the value of the state and one for the advantages of the actions, of which
             the mean is taken away before they are added to the value.
 
-    Raises `ValueError` for an image smaller than the windows. Gradient: to all parameters. Cost for an image of 84×84:
-    9.3 million multiply-adds.
+    Raises `ValueError` for an image that the windows do not fit in, the paper's in one below 36×36. Gradient: to all
+    parameters. Cost for an image of 84×84: 9.3 million multiply-adds.
 
     >>> model = nature_dqn(4)
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 84, 84, 4)))
@@ -57,7 +57,10 @@ def nature_torso(torso: Sequence[tuple[int, int, int]] = TORSO) -> Layer:
     >>> jax.eval_shape(lambda x: nature_torso().init(jax.random.key(0), x), EXAMPLE)[0]["conv1"]["w"].shape
     (8, 8, 4, 32)
     """
-    parts: dict[str, LayerLike] = {}
+    smallest = 1
+    for _, size, stride in reversed(torso):
+        smallest = (smallest - 1) * stride + size
+    parts: dict[str, LayerLike] = {"image": at_least("nature_torso", smallest)}
     for i, (channels, size, stride) in enumerate(torso, start=1):
         parts |= {f"conv{i}": conv(channels, size, stride, padding="VALID"), f"relu{i}": jax.nn.relu}
     return serial(**parts, flatten=flatten())

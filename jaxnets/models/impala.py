@@ -45,8 +45,8 @@ def impala(
         memory: units of the LSTM, in the paper 256; None for none.
         torso: "residual", or "nature" for the convolutions of `nature_dqn` in place of the stages.
 
-    Raises `ValueError` for an unknown torso, and for an input that is not an image. Gradient: to all parameters. Cost
-    for an image of 84×84: 54 million multiply-adds.
+    Raises `ValueError` for an unknown torso, and for an input that is not an image or too small a one. Gradient: to
+    all parameters. Cost for an image of 84×84: 54 million multiply-adds.
 
     >>> model = impala(4, channels=(4,), blocks=1, hidden=8)
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 8, 8, 3)))
@@ -143,5 +143,4 @@ def _beside_state(heads: Layer) -> Layer:
     return Layer(init, apply)
 
 
-impala_lstm = variant(impala, memory=256)
 nature_actor_critic = variant(impala, torso="nature", hidden=512)

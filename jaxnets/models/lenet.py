@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxnets.combine import LayerLike, collect, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, conv, dense, dropout, flatten, max_pool
+from jaxnets.models.parts import at_least
 
 CHANNELS = (64, 128)
 EXAMPLE = jax.ShapeDtypeStruct((1, 8, 8, 1), jnp.float32)
@@ -33,7 +34,8 @@ def lenet(
         hidden: features of the fully connected layer.
         rate: fraction of those dropped in training, which then needs a key.
 
-    Gradient: to all parameters. Cost: 1.3 million multiply-adds for each 8×8 image, 142 thousand parameters.
+    Raises `ValueError` for a smaller image. Gradient: to all parameters. Cost: 1.3 million multiply-adds for each 8×8
+    image, 142 thousand parameters.
 
     >>> import jax.numpy as jnp
     >>> model = lenet()
@@ -42,6 +44,7 @@ def lenet(
     (2, 10)
     """
     return serial(
+        image=at_least("lenet", 2 ** len(channels)),
         features=serial(**_features(channels)),
         classifier=serial(
             flatten=flatten(),

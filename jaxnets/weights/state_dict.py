@@ -62,7 +62,7 @@ def from_state_dict(
     Raises:
         Mismatch: a `ValueError` whose `report` says which tensors are missing, unexpected or misshapen.
         ValueError: an unknown model or source, a glob that matches nothing, or no key where one is needed.
-        TypeError: a tensor is no array of numbers, or the model takes no such argument.
+        TypeError: `state_dict` is no dict, a tensor is no array of numbers, or the model takes no such argument.
 
     Nothing is loaded unless all is. Cost: a trace of `init`, and one copy of the weights.
 
@@ -70,6 +70,11 @@ def from_state_dict(
     Traceback (most recent call last):
     jaxnets.weights.report.Mismatch: weights: 'resnet18' from 'torchvision' names: 102 missing: conv1.weight, ...
     """
+    if not isinstance(state_dict, Mapping):
+        raise TypeError(
+            f"weights: state_dict is {type(state_dict).__name__}, not a dict of arrays by name; of a file's path see "
+            f"weights.load, of a PyTorch module pass its state_dict()"
+        )
     model = models.create(name, **config)
     wanted = _wanted(model, example(name, **config))
     shapes = {path: leaf.shape for path, leaf in (wanted[0] | wanted[1]).items()}

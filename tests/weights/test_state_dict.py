@@ -117,6 +117,15 @@ def test_integers_are_no_weights(tensors):
         load(tensors | {"bn1.bias": np.zeros(4, np.int64)})
 
 
+def test_nothing_and_no_dict():
+    with pytest.raises(weights.Mismatch, match=r"102 missing: conv1\.weight, "):
+        weights.from_state_dict("resnet18", {}, source="timm")
+    with pytest.raises(
+        TypeError, match="state_dict is str, not a dict of arrays by name; of a file's path see"
+    ):
+        weights.from_state_dict("resnet18", "model.safetensors", source="timm")
+
+
 def test_leaves_of_another_model():
     with pytest.raises(ValueError, match=r"no rule is for the leaf 'stem/w'"):
         weights.to_state_dict("resnet18", {"stem": {"w": np.zeros((2, 3))}}, {}, source="timm")
