@@ -19,6 +19,20 @@ jax.config.update("jax_debug_key_reuse", True)
 jax.config.update("jax_disable_most_optimizations", True)
 
 
+# What the tests of one parameter have in common is computed once; the other files belong together whole.
+SHARED = {"test_contract": "name", "test_conv_lowerings": "sample", "test_pool_lowerings": "sample"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Which tests one worker runs, under `pytest -n auto --dist loadgroup`."""
+    for item in items:
+        file = item.path.stem
+        parameters = getattr(getattr(item, "callspec", None), "params", {})
+        one = parameters.get(SHARED.get(file, ""), "")
+        item.add_marker(pytest.mark.xdist_group(f"{file} {one}".strip()))
+
+
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)

@@ -22,7 +22,7 @@ def test_quick_start_is_two_lines():
     assert "pip install" in first
     assert first.rstrip().endswith("jaxnets train digits")
     assert "pip install" in second
-    assert second.rstrip().endswith("pytest -n auto")
+    assert second.rstrip().endswith("pytest -n auto --dist loadgroup")
 
 
 def test_the_readmes_program_runs(capsys):
