@@ -226,6 +226,7 @@ MODELS = [
         DRAWS,
     ),
     Case("lenet", lambda: models.create("lenet", num_classes=3, channels=(4, 5), hidden=8), floats(4, 8, 8, 1), DRAWS),
+    Case("lenet5", lambda: models.lenet5(3, channels=2, connections=[(0,), (1, 0)], hidden=(8,)), floats(4, 16, 16, 1)),
     Case("resnet18", lambda: models.resnet18(3, depths=(1, 1), channels=(4, 6)), floats(4, 16, 16, 2)),
     Case(
         "resnext50_32x4d",

@@ -35,6 +35,7 @@ from jaxnets.models.generate import generate, sample
 from jaxnets.models.gpt2 import gpt2, gpt2_large, gpt2_medium, gpt2_xl
 from jaxnets.models.impala import impala, nature_actor_critic
 from jaxnets.models.lenet import lenet, lenet_features
+from jaxnets.models.lenet5 import lenet5
 from jaxnets.models.mlp import mlp
 from jaxnets.models.mobilenet_v2 import mobilenet_v2
 from jaxnets.models.mobilenet_v3 import mobilenet_v3_large, mobilenet_v3_small
@@ -126,6 +127,7 @@ __all__ = [
     "impala",
     "interpolate_positions",
     "lenet",
+    "lenet5",
     "lenet_features",
     "lraspp_mobilenet_v3_large",
     "mlp",
@@ -207,6 +209,7 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "efficientnet_v2_s": efficientnet_v2_s,
     "impala": impala,
     "lenet": lenet,
+    "lenet5": lenet5,
     "mlp": mlp,
     "mobilenet_v2": mobilenet_v2,
     "mobilenet_v3_large": mobilenet_v3_large,

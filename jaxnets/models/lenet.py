@@ -6,7 +6,7 @@ http://yann.lecun.com/exdb/publis/pdf/lecun-98.pdf
 The plan is theirs: convolve and pool, twice, each time to more and smaller maps, then fully connected layers. The
 parts are of a later day: 3×3 filters for 5×5, as the digits are 8×8 and not 32×32; ReLU for tanh; batch normalization
 (Ioffe and Szegedy, 2015); maximum for trained average pooling; every map connected to all before it, not to a chosen
-few; dropout (Srivastava et al., 2014); and a softmax for the distances to drawn prototypes. It is not LeNet-5.
+few; dropout (Srivastava et al., 2014); and a softmax for the distances to drawn prototypes. LeNet-5 itself is `lenet5`.
 """
 
 import jax

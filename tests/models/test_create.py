@@ -34,7 +34,7 @@ def test_a_variant_shows_its_defaults():
 
 @pytest.mark.parametrize(
     ("wrong", "near"),
-    [("lenet5", "lenet"), ("resnet55", "resnet50"), ("convnext", "convnext_"), ("efficientnet_b9", "efficientnet_b")],
+    [("lenett", "lenet"), ("resnet55", "resnet50"), ("convnext", "convnext_"), ("efficientnet_b9", "efficientnet_b")],
 )
 def test_an_unknown_name_is_met_with_the_nearest(wrong, near):
     with pytest.raises(ValueError, match=f"no model '{wrong}'; the nearest names are {near}") as error:

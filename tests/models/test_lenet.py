@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnets import models, tree
+from jaxnets.models.lenet5 import CONNECTIONS, connected
 
 IMAGES = jnp.asarray(np.random.default_rng(0).uniform(size=(3, 8, 8, 1)).astype(np.float32))
 
@@ -49,3 +50,23 @@ def test_variants_are_arguments():
     assert params["features"]["conv2"]["w"].shape == (3, 3, 4, 6)
     assert params["classifier"]["hidden"]["w"].shape == (3 * 5 * 6, 5)
     assert params["classifier"]["logits"]["w"].shape == (5, 3)
+
+
+def test_lenet5_reads_the_maps_of_the_papers_table():
+    """What a map of the second convolution depends on is what stands in Table I, of which three columns are here."""
+    reads = np.zeros((6, 16), bool)
+    for k, row in enumerate(CONNECTIONS):
+        reads[list(row), k] = True
+    assert reads.sum(1).tolist() == [10] * 6
+    assert [np.flatnonzero(reads[:, k]).tolist() for k in (4, 9, 14)] == [[0, 4, 5], [0, 3, 4, 5], [0, 2, 3, 5]]
+
+    each = jnp.broadcast_to(jnp.eye(6)[:, None, None], (6, 5, 5, 6))  # one map of ones, the others of zeros
+    layer = connected(CONNECTIONS)
+    y, _ = layer.apply(*layer.init(jax.random.key(0), each), each)
+    np.testing.assert_array_equal(y[:, 0, 0] != 0, reads)
+
+
+@pytest.mark.parametrize("connections", [(), [()], [(0, 6)], [(1, 1)]])
+def test_connections_to_maps_there_are_not(connections):
+    with pytest.raises(ValueError, match=r"lenet5: connections is .*of 0 to 5"):
+        models.lenet5(connections=connections)

@@ -120,9 +120,7 @@ def test_integers_are_no_weights(tensors):
 def test_nothing_and_no_dict():
     with pytest.raises(weights.Mismatch, match=r"102 missing: conv1\.weight, "):
         weights.from_state_dict("resnet18", {}, source="timm")
-    with pytest.raises(
-        TypeError, match="state_dict is str, not a dict of arrays by name; of a file's path see"
-    ):
+    with pytest.raises(TypeError, match="state_dict is str, not a dict of arrays by name; of a file's path see"):
         weights.from_state_dict("resnet18", "model.safetensors", source="timm")
 
 
