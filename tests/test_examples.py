@@ -54,6 +54,30 @@ def test_convolution_is_what_scipy_says(tmp_path):
     assert convolution.gap(np.where(image, image, np.nan), image) > 1
 
 
+def test_wide_deep_beats_logistic_regression(tmp_path):
+    pytest.importorskip("statsmodels")
+    wide_deep = example("wide_deep")
+    found = wide_deep.main(wide_deep.Config(tiny=True, out=tmp_path))
+    assert found["both"] > max(found["logistic"] + 0.05, 0.75)
+    assert (tmp_path / "wide_deep.png").stat().st_size > 10_000
+
+
+def test_wide_deep_reads_adult(tmp_path):
+    wide_deep, path = example("wide_deep"), tmp_path / "adult.data"
+    lines = [
+        f"{20 + i % 45}, Private, 77516, Bachelors, {i % 16}, Divorced, Sales, Wife, White, Male, {i}, 0, 40, Cuba, "
+        f"{'>50K' if i % 16 > 9 else '<=50K'}\n"
+        for i in range(500)
+    ]
+    path.write_text("".join(lines))
+    table = wide_deep.census(path)
+    truth = table.labels[table.held_out]
+    found = wide_deep.learn(wide_deep.Config(epochs=2, batch=20), table, "both")
+    assert (
+        ((found > 0) == truth).mean() > 0.8 > truth.mean() + 0.3
+    )  # who studied longer earns more, in this made-up world
+
+
 def test_every_example_is_tested_and_short():
     tests, shown = Path(__file__).read_text(), (EXAMPLES.parent / "docs" / "examples.md").read_text()
     for file in sorted(EXAMPLES.glob("*.py")):
