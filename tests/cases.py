@@ -31,6 +31,7 @@ from jaxnets.layers import (
     embed,
     flatten,
     fractional_max_pool,
+    frozen_batch_norm,
     gem_pool,
     global_avg_pool,
     global_max_pool,
@@ -162,6 +163,7 @@ LAYERS = [
     Case("fractional_max_pool 2-D", lambda: fractional_max_pool(2, (4, 3)), IMAGE, ORDER | DRAWS),
     Case("batch_norm", lambda: batch_norm(), IMAGE),
     Case("batch_norm of rows", lambda: batch_norm(momentum=0.5, scale=False), floats(4, 3)),
+    Case("frozen_batch_norm", lambda: frozen_batch_norm(), IMAGE),
     Case("layer_norm", lambda: layer_norm(), LINE),
     Case("group_norm", lambda: group_norm(2), IMAGE),
     Case("instance_norm", lambda: instance_norm(shift=False), VOLUME),
@@ -215,6 +217,8 @@ COMBINATORS = [
 ]
 
 MOBILE = ((3, 8, False, "relu", 2, (8, 8)), (3, 8, True, "hard_swish", 2, (8,)))
+
+TINY = {"depths": (1, 1, 1, 1), "channels": (2, 2, 2, 2), "width": 4}
 
 MODELS = [
     Case("alexnet", lambda: models.alexnet(3, channels=(4, 5, 6, 5, 4), hidden=8), floats(4, 63, 64, 2), DRAWS),
@@ -273,6 +277,18 @@ MODELS = [
     Case("gpt2", lambda: models.gpt2(**SMALL_TEXT), ids(2, 5), LOOKUP | DRAWS | KEYS),
     Case(
         "textcnn", lambda: models.textcnn(3, vocabulary=7, channels=4, sizes=(2, 3), maps=5), ids(2, 6), LOOKUP | DRAWS
+    ),
+    Case(
+        "retinanet_resnet50_fpn",
+        lambda: models.retinanet_resnet50_fpn(3, **TINY, convs=1, anchors=2),
+        floats(2, 32, 32, 2),
+    ),
+    Case("fcos_resnet50_fpn", lambda: models.fcos_resnet50_fpn(3, **TINY, convs=1, groups=2), floats(2, 32, 32, 2)),
+    Case(
+        "fasterrcnn_resnet50_fpn",
+        lambda: models.fasterrcnn_resnet50_fpn(3, **TINY, hidden=4, candidates=4, proposals=3),
+        floats(2, 32, 32, 2),
+        {"bfloat16": "boxes stay in float32"},
     ),
 ]
 

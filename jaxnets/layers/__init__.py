@@ -17,6 +17,7 @@ from jaxnets.layers.deform_conv import deform_conv
 from jaxnets.layers.dense import dense
 from jaxnets.layers.dropout import drop_path, dropout
 from jaxnets.layers.embed import embed
+from jaxnets.layers.frozen import frozen_batch_norm
 from jaxnets.layers.layer_scale import layer_scale
 from jaxnets.layers.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.layers.patch_embed import patch_embed
@@ -47,6 +48,7 @@ __all__ = [
     "embed",
     "flatten",
     "fractional_max_pool",
+    "frozen_batch_norm",
     "gem_pool",
     "global_avg_pool",
     "global_max_pool",

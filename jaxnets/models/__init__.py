@@ -16,6 +16,9 @@ from jaxnets.models.convnext import (
 )
 from jaxnets.models.dcn import dcn_v2
 from jaxnets.models.densenet import densenet121, densenet161, densenet169, densenet201
+from jaxnets.models.detection.faster_rcnn import fasterrcnn_resnet50_fpn, fasterrcnn_resnet50_fpn_v2
+from jaxnets.models.detection.fcos import fcos_resnet50_fpn
+from jaxnets.models.detection.retinanet import retinanet_resnet50_fpn, retinanet_resnet50_fpn_v2
 from jaxnets.models.distilbert import distilbert_base
 from jaxnets.models.dqn import dueling_dqn, nature_dqn
 from jaxnets.models.efficientnet import (
@@ -117,8 +120,11 @@ __all__ = [
     "efficientnet_v2_l",
     "efficientnet_v2_m",
     "efficientnet_v2_s",
+    "fasterrcnn_resnet50_fpn",
+    "fasterrcnn_resnet50_fpn_v2",
     "fcn_resnet50",
     "fcn_resnet101",
+    "fcos_resnet50_fpn",
     "generate",
     "gpt2",
     "gpt2_large",
@@ -148,6 +154,8 @@ __all__ = [
     "resnext50_32x4d",
     "resnext101_32x8d",
     "resnext101_64x4d",
+    "retinanet_resnet50_fpn",
+    "retinanet_resnet50_fpn_v2",
     "sample",
     "textcnn",
     "unet",
@@ -253,6 +261,11 @@ MODELS: dict[str, Callable[..., Layer]] = {
     "fcn_resnet50": fcn_resnet50,
     "fcn_resnet101": fcn_resnet101,
     "unet": unet,
+    "fasterrcnn_resnet50_fpn": fasterrcnn_resnet50_fpn,
+    "fasterrcnn_resnet50_fpn_v2": fasterrcnn_resnet50_fpn_v2,
+    "fcos_resnet50_fpn": fcos_resnet50_fpn,
+    "retinanet_resnet50_fpn": retinanet_resnet50_fpn,
+    "retinanet_resnet50_fpn_v2": retinanet_resnet50_fpn_v2,
 }
 
 

@@ -13,6 +13,9 @@ from jaxnets.combine import LayerLike, collect, parallel, serial
 from jaxnets.core import Layer, Params, State, Tree
 from jaxnets.models.parts import identity
 
+Maps = dict[str, jax.Array]
+"""Feature maps by name."""
+
 
 def around(
     layer: Layer, *, take: Callable[[Tree], Tree] = identity, give: Callable[[Tree, Tree], Tree] | None = None

@@ -15,6 +15,7 @@ from jaxnets.ops.dense import dense
 from jaxnets.ops.features import bucketize, cross_ids, hash_ids, hash_strings
 from jaxnets.ops.fractional import fractional_max_pool
 from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
+from jaxnets.ops.matching import match_boxes, sample_matches
 from jaxnets.ops.nms import nms, soft_nms
 from jaxnets.ops.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.ops.pad import pad
@@ -74,6 +75,7 @@ __all__ = [
     "log_mel",
     "lp_pool",
     "lstm",
+    "match_boxes",
     "max_pool",
     "max_pool_with_indices",
     "max_unpool",
@@ -89,6 +91,7 @@ __all__ = [
     "roi_levels",
     "roi_pool",
     "rotary",
+    "sample_matches",
     "separable_conv",
     "sinusoidal",
     "soft_nms",

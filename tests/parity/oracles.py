@@ -108,7 +108,7 @@ def relative(ours, theirs):
     Leaves that are rounding and nothing else, as the gradient of what the softmax takes away, are left out: a millionth
     of the largest leaf in both.
     """
-    pairs = [(np.asarray(a), np.asarray(b)) for a, b in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True)]
+    pairs = [(np.float32(a), np.float32(b)) for a, b in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True)]
     largest = [max(np.abs(each).max() for each in pair) for pair in pairs]
     counting = [pair for pair, size in zip(pairs, largest, strict=True) if size > 1e-6 * max(largest)]
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in counting)
