@@ -11,7 +11,7 @@ QUIET = {"rate": 0.0, "path_rate": 0.0}
 
 def images(name):
     """Hundreds of norms in a row, each of few values, multiply rounding errors: the deep ones get more to average."""
-    return oracles.images(*((8, 64, 64, 3) if name[-2:] in ("_m", "_l") else (2, 33, 40, 3)))
+    return oracles.images(*((8, 64, 64, 3) if name[-2:] in ("b5", "b6", "b7", "_m", "_l") else (2, 33, 40, 3)))
 
 
 @pytest.mark.parametrize("name", oracles.some(NAMES, "efficientnet_b0"))
