@@ -279,7 +279,17 @@ HOLDS = [(name, law) for name, law in PAIRS if law not in CASES[name].exempt]
 EXEMPT = [(name, law) for name, law in PAIRS if law in CASES[name].exempt]
 
 
-@pytest.mark.parametrize(("name", "law"), HOLDS)
+# A model is made of layers that stand under every law themselves. These laws take most of the time: each operation of
+# the network compiled by itself, or the network once more.
+SLOW = ("jit_equals_eager", "bfloat16")
+MODELS = {case.name for case in cases.MODELS}
+
+
+def marks(name, law):
+    return [pytest.mark.slow] if name in MODELS and law in SLOW else []
+
+
+@pytest.mark.parametrize(("name", "law"), [pytest.param(*pair, marks=marks(*pair)) for pair in HOLDS])
 def test_law(name, law):
     LAWS[law](subject(name))
 
