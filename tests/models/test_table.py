@@ -5,6 +5,8 @@ import re
 import pytest
 from models.table import PAGE, page, table
 
+from jaxnets import models
+
 
 def test_the_page_lists_every_model():
     text = PAGE.read_text()
@@ -17,3 +19,8 @@ def test_its_programs_run():
     for program in re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), flags=re.M | re.S):
         exec(compile(program, "docs/models.md", "exec"), scope)
     assert scope["text"].shape == (2, 12)
+
+
+def test_the_readme_counts_the_models():
+    readme = (PAGE.parent.parent / "README.md").read_text()
+    assert f"[{len(models.names())} models](docs/models.md)" in readme
