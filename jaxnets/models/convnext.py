@@ -112,4 +112,19 @@ SOURCES: Mapping[str, Names] = {
         Rule("classifier/norm", "head.norm"),
         Rule("classifier/logits", "head.fc"),
     ),
+    "transformers": (
+        Rule("stem/conv", "convnext.embeddings.patch_embeddings"),
+        Rule("stem/norm", "convnext.embeddings.layernorm"),
+        Rule("stage{s}/downsample/norm", "convnext.encoder.stages.{s-1}.downsampling_layer.0"),
+        Rule("stage{s}/downsample/conv", "convnext.encoder.stages.{s-1}.downsampling_layer.1"),
+        Rule("stage{s}/{i}/main/depthwise", "convnext.encoder.stages.{s-1}.layers.{i}.dwconv"),
+        Rule("stage{s}/{i}/main/norm", "convnext.encoder.stages.{s-1}.layers.{i}.layernorm"),
+        Rule("stage{s}/{i}/main/expand", "convnext.encoder.stages.{s-1}.layers.{i}.pwconv1"),
+        Rule("stage{s}/{i}/main/project", "convnext.encoder.stages.{s-1}.layers.{i}.pwconv2"),
+        Rule(
+            "stage{s}/{i}/main/scale/scale", "convnext.encoder.stages.{s-1}.layers.{i}.layer_scale_parameter", "array"
+        ),
+        Rule("classifier/norm", "convnext.layernorm"),
+        Rule("classifier/logits", "classifier"),
+    ),
 }

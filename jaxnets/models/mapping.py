@@ -1,8 +1,8 @@
 """Whose weight is whose: rules that name the modules of another library's state dict and the layers they become.
 
-A model's module has `SOURCES`, the rules by library ("torchvision", "timm", "transformers"). What happens to the arrays
-follows from the kind of layer, and the table of kinds is here: each turns tensors into leaves and leaves back into
-the same tensors.
+A model's module has `SOURCES`, the rules by library ("torchvision", "timm", "transformers"), and, if a library is
+without some of its models, `LACKS`, their names as globs. What happens to the arrays follows from the kind of layer,
+and the table of kinds is here: each turns tensors into leaves and leaves back into the same tensors.
 """
 
 from __future__ import annotations

@@ -152,4 +152,17 @@ RULES = (
     Rule("stage{s}/{i}/skip/norm", "layer{s}.{i}.downsample.1"),
     Rule("classifier/logits", "fc"),
 )
-SOURCES: Mapping[str, Names] = {"torchvision": RULES, "timm": RULES}
+SOURCES: Mapping[str, Names] = {
+    "torchvision": RULES,
+    "timm": RULES,
+    "transformers": (
+        Rule("stem/conv", "resnet.embedder.embedder.convolution"),
+        Rule("stem/norm", "resnet.embedder.embedder.normalization"),
+        Rule("stage{s}/{i}/main/conv{n}", "resnet.encoder.stages.{s-1}.layers.{i}.layer.{n-1}.convolution"),
+        Rule("stage{s}/{i}/main/norm{n}", "resnet.encoder.stages.{s-1}.layers.{i}.layer.{n-1}.normalization"),
+        Rule("stage{s}/{i}/skip/conv", "resnet.encoder.stages.{s-1}.layers.{i}.shortcut.convolution"),
+        Rule("stage{s}/{i}/skip/norm", "resnet.encoder.stages.{s-1}.layers.{i}.shortcut.normalization"),
+        Rule("classifier/logits", "classifier.1"),
+    ),
+}
+LACKS = {"transformers": ("resnext*", "wide_resnet*")}

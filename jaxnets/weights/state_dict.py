@@ -28,9 +28,9 @@ def sources(name: str) -> list[str]:
     Raises `ValueError` for an unknown model, with the nearest names.
 
     >>> sources("resnet18")
-    ['timm', 'torchvision']
+    ['timm', 'torchvision', 'transformers']
     """
-    return sorted(_module(name, "SOURCES", {}))
+    return sorted(_sources(name))
 
 
 def from_state_dict(
@@ -276,11 +276,17 @@ LONGEST = 6
 
 def rules(name: str, source: str) -> Names:
     """The model's rules for a library's names; an error if it has none."""
-    known = _module(name, "SOURCES", {})
+    known = _sources(name)
     if source not in known:
         have = ", ".join(map(repr, sorted(known))) or "none"
         raise ValueError(f"weights: model {name!r} has no names of source {source!r}; it has {have}")
-    return known[source]  # type: ignore[no-any-return]
+    return known[source]
+
+
+def _sources(name: str) -> Mapping[str, Names]:
+    """The rules of the model's module, without those of a library that `LACKS` this one of its models."""
+    known, lacks = _module(name, "SOURCES", {}), _module(name, "LACKS", {})
+    return {source: known[source] for source in known if not any(fnmatchcase(name, g) for g in lacks.get(source, ()))}
 
 
 def _module(name: str, attribute: str, default: Any) -> Any:

@@ -58,6 +58,18 @@ def transformers():
     return pytest.importorskip("transformers", reason="transformers is not installed: pip install '.[parity]'")
 
 
+def classifier(family, **config):
+    """A classifier of images of transformers, whose logits alone are its output."""
+    torchvision()  # which transformers imports, if it is there
+    library = transformers()
+    made = getattr(library, f"{family}Config")(**{"num_labels": 1000, **config})
+    return randomise(getattr(library, f"{family}ForImageClassification")(made))
+
+
+def logits(module, x):
+    return module(pixel_values=x).logits
+
+
 def randomise(module, seed=0):
     """Fill ALL floating-point parameters and buffers with random numbers that keep the activations' scale.
 
@@ -127,6 +139,7 @@ def compare(
     gradient=False,
     zero="",
     tolerance=TOLERANCE,
+    published=lambda module, tensors: tensors,
     **config,
 ):
     """Hold our model against theirs, which `randomise` has filled.
@@ -142,6 +155,7 @@ def compare(
         statistics: compare the state after a pass in training mode, if there is any.
         zero: a glob of leaves whose gradient is zero, and what is computed for it rounding and nothing else.
         gradient: compare the gradient of a random linear function of the output, in every parameter.
+        published: `published(theirs, tensors)` has the tensors under the names of their files, where they are others.
 
     Returns:
         The largest relative errors: of the output, and of the statistics and the gradient where compared.
@@ -149,7 +163,7 @@ def compare(
     run = run or (lambda module, x: module(x))
     evaluate, train, backward = _programs(name, json.dumps(config, default=repr), lambda: models.create(name, **config))
     given = arrays(theirs.state_dict())
-    params, state = weights.from_state_dict(name, given, source=source, **config)
+    params, state = weights.from_state_dict(name, published(theirs, given), source=source, **config)
     theirs.eval()
     wanted = outputs(run(theirs, inputs(x)))
     found = evaluate(params, state, x)
@@ -157,7 +171,9 @@ def compare(
     assert jax.tree.map(np.shape, found) == jax.tree.map(np.shape, plain)
     errors = {"output": relative(found, plain)}
     if gradient:
-        errors["gradient"] = _gradient(name, source, backward, theirs, params, state, x, wanted, zero, config)
+        errors["gradient"] = _gradient(
+            name, source, backward, theirs, params, state, x, wanted, zero, published, config
+        )
     if statistics and state:
         for module in theirs.modules():  # theirs draws nothing either
             if isinstance(module, torch.nn.Dropout):
@@ -165,7 +181,8 @@ def compare(
         theirs.train()
         with torch.no_grad():
             run(theirs, inputs(x))
-        _, wanted_state = weights.from_state_dict(name, arrays(theirs.state_dict()), source=source, **config)
+        after = published(theirs, arrays(theirs.state_dict()))
+        _, wanted_state = weights.from_state_dict(name, after, source=source, **config)
         errors["statistics"] = relative(train(params, state, x), wanted_state)
         theirs.load_state_dict({k: torch.from_numpy(v) for k, v in given.items()})
         theirs.eval()
@@ -196,7 +213,7 @@ def _programs(name, config, make):
     return _compiled[name, config]
 
 
-def _gradient(name, source, backward, theirs, params, state, x, wanted, zero, config):
+def _gradient(name, source, backward, theirs, params, state, x, wanted, zero, published, config):
     draw = np.random.default_rng(1)
     cotangent = jax.tree.map(lambda t: draw.standard_normal(tuple(t.shape)).astype(np.float32), wanted)
     pairs = zip(jax.tree.leaves(wanted), jax.tree.leaves(cotangent), strict=True)
@@ -205,7 +222,7 @@ def _gradient(name, source, backward, theirs, params, state, x, wanted, zero, co
     ours = backward(params, state, x, cotangent)
     gradients = arrays(theirs.state_dict())  # the buffers as they are, which have no gradient
     gradients |= {n: p.grad.numpy().copy() for n, p in theirs.named_parameters() if p.grad is not None}
-    theirs_as_ours, _ = weights.from_state_dict(name, gradients, source=source, **config)
+    theirs_as_ours, _ = weights.from_state_dict(name, published(theirs, gradients), source=source, **config)
     ours, both = tree.flatten(ours), tree.flatten(theirs_as_ours)
     assert ours.keys() == both.keys()
     nothing = {path for path in ours if fnmatchcase(path, zero)}
