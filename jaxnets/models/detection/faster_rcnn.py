@@ -66,10 +66,10 @@ def faster_rcnn(
 
     Shapes: `(N, H, W, C) →` a dict of
     "objectness" (N, A, 1) and "codes" (N, A, 4), what the first stage says of its A anchors;
-    "proposals" (N, R, 4) and "valid" (N, R), the boxes made of them, best first, constants to the gradient;
+    "proposals" (N, R, 4), the boxes made of them, best first, zeros where none was left, constants to the gradient;
     "box_logits" (N, R, num_classes) and "box_codes" (N, R, num_classes * 4), what the second stage says of those.
     In place of the images may stand `{"image": images, "boxes": (N, G, 4)}`, boxes to be looked at beside the
-    proposals, so that R grows by G (those of no area are not valid): in training the true ones; and `"sizes"`, (N, 2),
+    proposals, so that R grows by G: in training the true ones; and `"sizes"`, (N, 2),
     how much of each image is not padding.
 
     Args:
@@ -150,15 +150,13 @@ def _propose(x, anchors, candidates, proposals, threshold):  # type: ignore[no-u
             valid=(sides >= 1e-3).all(-1),
             max_output=proposals,
         )
-        return jnp.where(valid[:, None], found[kept], jnp.zeros_like(found[kept])), valid
+        return jnp.where(valid[:, None], found[kept], jnp.zeros_like(found[kept]))
 
     sizes = image_sizes(len(codes), image_size, x.get("sizes"))
-    found, valid = jax.vmap(one)(objectness, codes, sizes)
+    found = jax.vmap(one)(objectness, codes, sizes)
     if "boxes" in x:
-        more = x["boxes"].astype(found.dtype)
-        found = jnp.concatenate([found, more], axis=1)
-        valid = jnp.concatenate([valid, (more[..., 2:] > more[..., :2]).all(-1)], axis=1)
-    return x | {"proposals": found, "valid": valid}
+        found = jnp.concatenate([found, x["boxes"].astype(found.dtype)], axis=1)
+    return x | {"proposals": found}
 
 
 def _looked_at(x: dict[str, jax.Array]) -> jax.Array:
@@ -166,7 +164,7 @@ def _looked_at(x: dict[str, jax.Array]) -> jax.Array:
     maps = [x["maps"][f"p{level}"] for level in LEVELS[:-1]]  # type: ignore[index]
     strides = tuple(2**level for level in LEVELS[:-1])
     seen = ops.pyramid_roi_align(maps, x["proposals"], 7, strides=strides, sampling_ratio=2)
-    return seen.reshape(-1, *seen.shape[2:])
+    return seen.reshape(seen.shape[0] * seen.shape[1], *seen.shape[2:])
 
 
 def _second(width: int, convs: int, hidden: int, num_classes: int) -> Layer:
@@ -182,8 +180,13 @@ def _second(width: int, convs: int, hidden: int, num_classes: int) -> Layer:
 
 def _answered(x: dict[str, jax.Array], y: dict[str, jax.Array]) -> dict[str, jax.Array]:
     n, each = x["proposals"].shape[:2]
-    own = {name: x[name] for name in ("objectness", "codes", "proposals", "valid")}
-    return own | {name: array.reshape(n, each, -1) for name, array in y.items()}
+    own = {name: x[name] for name in ("objectness", "codes", "proposals")}
+    return own | {name: array.reshape(n, each, array.shape[-1]) for name, array in y.items()}
+
+
+def _there(proposals: jax.Array) -> jax.Array:
+    """Which of the proposals are boxes, with an area; the others only fill up."""
+    return (proposals[..., 2:] > proposals[..., :2]).all(-1)
 
 
 def detect(
@@ -202,16 +205,20 @@ def detect(
     logits, codes = (outputs[name].astype(jnp.float32) for name in ("box_logits", "box_codes"))
     classes = logits.shape[-1]
 
-    def one(logits, codes, proposals, valid, size):  # type: ignore[no-untyped-def]
+    def one(logits, codes, proposals, size):  # type: ignore[no-untyped-def]
         codes = codes.reshape(*logits.shape, 4)
         boxes = clipped(ops.decode_boxes(codes, proposals[:, None], weights=WEIGHTS), size)[:, 1:].reshape(-1, 4)
         scores = jax.nn.softmax(logits)[:, 1:].ravel()
         labels = jnp.tile(jnp.arange(1, classes, dtype=jnp.int32), len(proposals))
-        stands = (boxes[:, 2:] - boxes[:, :2] >= 1e-2).all(-1) & (scores > min_score) & jnp.repeat(valid, classes - 1)
+        stands = (
+            (boxes[:, 2:] - boxes[:, :2] >= 1e-2).all(-1)
+            & (scores > min_score)
+            & jnp.repeat(_there(proposals), classes - 1)
+        )
         return chosen(boxes, scores, labels, stands, threshold=threshold, max_output=max_output)
 
     sizes = image_sizes(len(logits), image_size, sizes)
-    return jax.vmap(one)(logits, codes, outputs["proposals"], outputs["valid"], sizes)
+    return jax.vmap(one)(logits, codes, outputs["proposals"], sizes)
 
 
 def losses(
@@ -234,7 +241,7 @@ def losses(
     """
     boxes, _ = pyramid_anchors(image_size, LEVELS, anchor_sizes, ratios)
     fits("faster_rcnn.losses", outputs["objectness"], boxes)
-    floats = {name: array if array.dtype == bool else array.astype(jnp.float32) for name, array in outputs.items()}
+    floats = {name: array.astype(jnp.float32) for name, array in outputs.items()}
 
     def one(y: dict[str, jax.Array], true: Targets, key: jax.Array) -> dict[str, jax.Array]:
         first, second = jax.random.split(key)
@@ -245,11 +252,12 @@ def losses(
         moved = _smooth(y["codes"], ops.encode_boxes(wanted, boxes), some)
         sums = {"objectness": _sum(found, some | others), "proposals": moved, "anchors": (some | others).sum()}
 
+        there = _there(y["proposals"])
         match = ops.match_boxes(ops.box_iou(true.boxes, y["proposals"]), true.valid, high=0.5, low=0.5)
-        some, others = ops.sample_matches(second, match, count=proposals, fraction=0.25, valid=y["valid"])
+        some, others = ops.sample_matches(second, match, count=proposals, fraction=0.25, valid=there)
         label = jnp.where(match >= 0, true.labels[jnp.maximum(match, 0)], 0)
         # A proposal of no area has no codes: it is never drawn, and has those of some box here.
-        place = jnp.where(y["valid"][:, None], y["proposals"], jnp.asarray([[0.0, 0.0, 1.0, 1.0]]))
+        place = jnp.where(there[:, None], y["proposals"], jnp.asarray([[0.0, 0.0, 1.0, 1.0]]))
         codes = ops.encode_boxes(_boxes_of(match, true, place, some), place, weights=WEIGHTS)
         own = y["box_codes"].reshape(len(place), -1, 4)[jnp.arange(len(place)), label]
         error = optax.losses.softmax_cross_entropy_with_integer_labels(y["box_logits"], label)
