@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnets import data
+from jaxnets import data, weights
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -76,6 +76,17 @@ def test_wide_deep_reads_adult(tmp_path):
     assert (
         ((found > 0) == truth).mean() > 0.8 > truth.mean() + 0.3
     )  # who studied longer earns more, in this made-up world
+
+
+@pytest.mark.slow  # it trains three networks
+def test_pretrained_weights_beat_training_from_scratch(tmp_path):
+    pretrained = example("pretrained")
+    found = pretrained.main(pretrained.Config(tiny=True, out=str(tmp_path)))
+    assert found["fine_tuned"] > found["from_scratch"] + 0.1
+    assert (tmp_path / "looks.png").stat().st_size > 10_000
+    with weights.file.tensors(tmp_path / "digits.safetensors") as tensors:
+        assert tensors["layer2.0.downsample.0.weight"].shape == (64, 32, 1, 1)  # as torchvision has it
+        assert tensors["fc.weight"].shape == (40, 64)
 
 
 def test_every_example_is_tested_and_short():
