@@ -19,6 +19,18 @@ def theirs(source, name):
     return oracles.timm().create_model(name)
 
 
+def test_small_vgg():
+    """The same layers, few and narrow, so that their gradient is compiled within seconds."""
+    vgg, nn = oracles.torchvision().models.vgg, oracles.torch.nn
+    model = vgg.VGG(vgg.make_layers([8, "M", 12, 12, "M"], batch_norm=True))
+    at = {0: nn.Linear(12 * 7 * 7, 16), 3: nn.Linear(16, 16), 6: nn.Linear(16, 5)}
+    model.classifier = nn.Sequential(*(at.get(i, layer) for i, layer in enumerate(model.classifier)))
+    config = {"num_classes": 5, "depths": (1, 2), "channels": (8, 12), "hidden": 16, "rate": 0.0, "statistics": False}
+    oracles.compare(
+        "vgg11_bn", "torchvision", oracles.randomise(model), oracles.images(2, 33, 40, 3), gradient=True, **config
+    )
+
+
 @pytest.mark.parametrize("source", ["torchvision", "timm"])
 @pytest.mark.parametrize("name", oracles.some(NAMES, "vgg11_bn"))
 def test_vgg(name, source):

@@ -22,6 +22,36 @@ def predictions(outputs):
     return found if len(found) > 1 else found["out"]
 
 
+def backbone():
+    """A ResNet of two narrow stages, of which the second dilates."""
+    models, nn = oracles.torchvision().models, oracles.torch.nn
+    block = models.resnet.Bottleneck
+    net = models.ResNet(block, [1, 1, 1, 1])
+    net.conv1, net.bn1, net.inplanes = nn.Conv2d(3, 8, 7, 2, 3, bias=False), nn.BatchNorm2d(8), 8
+    net.layer1, net.layer2 = net._make_layer(block, 8, 1), net._make_layer(block, 16, 1, stride=2, dilate=True)
+    return models._utils.IntermediateLayerGetter(net, {"layer1": "aux", "layer2": "out"})
+
+
+def test_small_fcn():
+    """The same layers, few and narrow, so that their gradient is compiled within seconds."""
+    fcn = oracles.torchvision().models.segmentation.fcn
+    compare_small("fcn_resnet50", fcn.FCN(backbone(), fcn.FCNHead(64, 5), fcn.FCNHead(32, 5)))
+
+
+def test_small_deeplab():
+    deeplab, nn = oracles.torchvision().models.segmentation.deeplabv3, oracles.torch.nn
+    refine = nn.Conv2d(8, 8, 3, padding=1, bias=False), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 5, 1)
+    head = nn.Sequential(deeplab.ASPP(64, (1, 2, 3), 8), *refine)
+    model = deeplab.DeepLabV3(backbone(), head)  # the second head is the FCN's, compared above
+    compare_small("deeplabv3_resnet50", model, width=8, dilations=(1, 2, 3), aux=False)
+
+
+def compare_small(name, model, **config):
+    config |= {"num_classes": 5, "depths": (1, 1), "channels": (8, 16), "output_stride": 4, "statistics": False}
+    model, x = oracles.randomise(model), oracles.images(4, 24, 17, 3)
+    oracles.compare(name, "torchvision", model, x, outputs=predictions, gradient=True, **config, **NAMES[name])
+
+
 @pytest.mark.parametrize("name", oracles.some(NAMES, "lraspp_mobilenet_v3_large"))
 def test_segmentation(name):
     make = getattr(oracles.torchvision().models.segmentation, name)
