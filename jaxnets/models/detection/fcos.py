@@ -71,7 +71,7 @@ def fcos(
     >>> model = fcos(3, depths=(1, 1, 1, 1), channels=(4, 4, 4, 4), width=8, convs=1, groups=2)
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
     >>> {name: y.shape for name, y in model.apply(params, state, jnp.zeros((1, 64, 64, 3)))[0].items()}
-    {'centers': (1, 87, 1), 'codes': (1, 87, 4), 'logits': (1, 87, 3)}
+    {'centers': (1, 86, 1), 'codes': (1, 86, 4), 'logits': (1, 86, 3)}
     """
     if len(depths) != 4:
         raise ValueError(f"fcos: depths is {tuple(depths)}; pass four: the pyramid has the last three")

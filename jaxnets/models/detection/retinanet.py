@@ -79,8 +79,9 @@ def retinanet(
 
     >>> model = retinanet(3, depths=(1, 1, 1, 1), channels=(4, 4, 4, 4), width=8, convs=1)
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
-    >>> list(params), {name: y.shape for name, y in model.apply(params, state, jnp.zeros((1, 64, 64, 3)))[0].items()}
-    (['backbone', 'pyramid', 'heads'], {'logits': (1, 783, 3), 'codes': (1, 783, 4)})
+    >>> outputs, _ = model.apply(params, state, jnp.zeros((1, 64, 64, 3)))
+    >>> list(params), sorted((name, y.shape) for name, y in outputs.items())
+    (['backbone', 'pyramid', 'heads'], [('codes', (1, 774, 4)), ('logits', (1, 774, 3))])
     """
     if len(depths) != 4:
         raise ValueError(f"retinanet: depths is {tuple(depths)}; pass four: the pyramid has the last three")
