@@ -168,3 +168,13 @@ def test_numbers_of_a_problem(sample: Sample, member: Member) -> None:
     assert problem.bytes == 4 * (a.size + b.size + sums.size)
     assert Problem.of(member, problem.window, sample.groups, *problem.structs()) == problem
     assert not problem.empty
+
+
+@pytest.mark.parametrize("member", MEMBERS)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("spatial", [(64, 64), (1500,)], ids=str)
+def test_large_kernels_are_short_programs(spatial: tuple[int, ...], groups: int, member: Member) -> None:
+    """A piece of program for each of four thousand taps takes a minute to compile."""
+    problem = Sample("large", spatial, spatial, 2, 2, groups=groups).problem(member)
+    program = jax.make_jaxpr(partial(planner.compute, problem, platform="cpu"))(*problem.structs())
+    assert sum(1 for _ in compat.equations(program.jaxpr)) < 1000

@@ -55,7 +55,7 @@ def test_align_is_torchvisions_and_the_definition(ratio, aligned):
 @pytest.mark.parametrize("ratio", [2, None])
 def test_points_far_outside_count_as_zero(ratio):
     """As in torchvision's compiled kernels; its Python form, which was recorded, takes the edge instead."""
-    boxes = np.array([[[-9, 2, 20, 30], [4.2, -20, 9.3, 25.7]], [[20, 20, 30, 30], [-5, 0, -1, 8]]])
+    boxes = np.array([[[-9, 2, 20, 31], [4.2, -20, 9.3, 25.7]], [[20, 20, 30, 30], [-5, 0, -1, 8]]])
     got = ops.roi_align(*both(boxes=boxes), (3, 2), sampling_ratio=ratio)
     np.testing.assert_allclose(got, reference.roi_align(X, boxes, (3, 2), sampling_ratio=ratio), atol=2e-6)
     assert not got[1, 0].any()

@@ -21,6 +21,11 @@ def _library(problem: Problem) -> bool:
     return problem.dtype in (jnp.float32, jnp.float64)
 
 
+def _few_taps(problem: Problem) -> bool:
+    """Whether a program with one piece for each tap compiles in no time; with thousands of them it takes a minute."""
+    return problem.taps <= 128
+
+
 def _short(problem: Problem) -> bool:
     """Whether the sums of a depthwise convolution are a short program: one term a tap and filter multiplier."""
     return problem.taps * problem.per_group[1] <= 128 and problem.per_group[1] <= 4
@@ -48,28 +53,42 @@ RULES = (
     ),
     Rule("slices", lambda p: _short(p), "depthwise: a sum of shifted slices"),
     Rule("rows", lambda p: _short(p), "depthwise weight gradient: row by row, in cache"),
-    Rule("columns", lambda p: positions(p) < 512 and p.taps > 1, "small maps of many channels: one product, then sums"),
+    Rule(
+        "columns",
+        lambda p: positions(p) < 512 and p.taps > 1 and _few_taps(p),
+        "small maps of many channels: one product, then sums",
+    ),
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
     Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient"),
     Rule("merge groups", lambda p: min(p.per_group) < 16, "small groups: merged into block-diagonal ones"),
     Rule("each group", lambda p: True, "large groups: one by one"),
-    Rule("taps", lambda p: not _library(p), "a dtype XLA's library does not convolve: a product per tap"),
+    Rule(
+        "taps", lambda p: not _library(p) and _few_taps(p), "a dtype XLA's library does not convolve: a product per tap"
+    ),
     Rule("phases", lambda p: not _library(p), "a dtype XLA's library does not convolve"),
-    Rule("planes", lambda p: True, "three axes: two-dimensional convolutions, summed"),
+    Rule("planes", lambda p: p.taps <= 343, "three axes: two-dimensional convolutions, summed"),
     Rule(
         "sub-pixel",
         lambda p: p.channels * prod(p.window.stride) <= 16 and p.taps >= 16,
         "strided input gradient of few channels: all phases in one convolution",
     ),
-    Rule("columns", lambda p: p.window.rank > 1, "strided input gradient: one product, then sums of its columns"),
+    Rule(
+        "columns",
+        lambda p: p.window.rank > 1 and _few_taps(p),
+        "strided input gradient: one product, then sums of its columns",
+    ),
     Rule("phases", lambda p: True, "strided input gradient over one axis: a convolution per phase"),
-    Rule("unfold", lambda p: positions(p) < 512 and p.taps > 1, "small maps of many channels: one product of patches"),
+    Rule(
+        "unfold",
+        lambda p: positions(p) < 512 and p.taps > 1 and _few_taps(p),
+        "small maps of many channels: one product of patches",
+    ),
     Rule("winograd rows", lambda p: _winograd(p) and min(p.channels, p.filters) >= 192, "3×3 of many channels"),
     Rule(
         "canonical",
-        lambda p: _small_gradient(p),
-        "weight gradient of a small map or a line: XLA's library, in loops too",
+        lambda p: _small_gradient(p) or not _few_taps(p),
+        "weight gradient of a small map, a line or a large kernel: XLA's library, in loops too",
     ),
     Rule("patches", lambda p: True, "weight gradient: products with patches of rows, in cache"),
     Rule("one by one", lambda p: True, "kernels of their own for each copy: one convolution after the other"),
