@@ -16,6 +16,7 @@ import numpy as np
 from jaxnets import models, tree
 from jaxnets.core import Layer, Params, State
 from jaxnets.models.mapping import Names, Part, ignored, links
+from jaxnets.weights import old_names
 from jaxnets.weights.report import Mismatch, Report
 
 IMAGE = jax.ShapeDtypeStruct((1, 224, 224, 3), jnp.float32)
@@ -154,25 +155,17 @@ class _Renamed(Mapping[str, Any]):
         return len(self.names)
 
 
-OLD = {
-    "gamma": "weight",  # a norm's, in files converted from TensorFlow
-    "beta": "bias",
-    "weight_g": "parametrizations.weight.original0",  # a weight norm's, before PyTorch 2
-    "weight_v": "parametrizations.weight.original1",
-}
-
-
 def _under_new_names(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
-    """The tensors of norms and weight norms under PyTorch's names of today."""
-    ends = {tensor.rpartition(".")[2] for tensor in wanted}
-    if ends & set(OLD) or not any(name.rpartition(".")[2] in OLD for name in state_dict):
-        return state_dict
+    """The tensors under the names of today, whatever their file calls them."""
+    known, ends = set(wanted), {tensor.rpartition(".")[2] for tensor in wanted}
+    old = {} if ends & set(old_names.LAST) else old_names.LAST
 
     def renamed(name: str) -> str:
         module, dot, last = name.rpartition(".")
-        return module + dot + OLD.get(last, last)
+        return old_names.today(module + dot + old.get(last, last), known)
 
-    return _Renamed(state_dict, {renamed(name): name for name in state_dict})
+    names = {renamed(name): name for name in state_dict}
+    return state_dict if all(new == name for new, name in names.items()) else _Renamed(state_dict, names)
 
 
 def _under_known_names(state_dict: Mapping[str, Any], wanted: Sequence[str]) -> Mapping[str, Any]:
