@@ -121,6 +121,10 @@ def relative(ours, theirs):
     of the largest leaf in both.
     """
     pairs = [(np.float32(a), np.float32(b)) for a, b in zip(*map(jax.tree.leaves, (ours, theirs)), strict=True)]
+    for a, b in pairs:
+        assert a.shape == b.shape
+        assert np.isfinite(a).all()  # a NaN is larger than nothing, so no maximum would show it
+        assert np.isfinite(b).all()
     largest = [max(np.abs(each).max() for each in pair) for pair in pairs]
     counting = [pair for pair, size in zip(pairs, largest, strict=True) if size > 1e-6 * max(largest)]
     return max(float(np.abs(a - b).max() / np.abs(b).max()) for a, b in counting)

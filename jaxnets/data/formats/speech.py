@@ -9,8 +9,6 @@ import numpy as np
 from jaxnets.data.formats.audio import read_audio
 from jaxnets.data.sources import Record, choose, existing_file, existing_folder
 
-NOISE = "_background_noise_"
-
 
 @dataclass(frozen=True)
 class SpeechCommands:

@@ -54,7 +54,7 @@ def _is_flat(problem: Problem) -> bool:
 
 
 def _rowwise(image: jax.Array, problem: Problem) -> jax.Array:
-    """A padded image (1, *rows, W, C) with rows as `_under` takes them: (W * C,), or (W / stride, stride * C)."""
+    """A padded image (1, *rows, W, C) with rows as `_starts` counts in them: (W * C,), or (W / stride, stride * C)."""
     *rows, wide, channels = image.shape[1:]
     stride = problem.window.stride[-1]
     if _is_flat(problem):
