@@ -19,7 +19,7 @@ from jaxnets import compat, ops
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels import planner
 from jaxnets.ops.kernels.family import bind
-from jaxnets.ops.kernels.lowerings import TABLE
+from jaxnets.ops.kernels.lowerings import TABLE, loops
 from jaxnets.ops.kernels.planning import candidates
 from jaxnets.ops.kernels.problem import MEMBERS, Member, Problem
 from tests.ops.lowering_cases import (
@@ -100,6 +100,16 @@ def test_a_batch_in_chunks(name: str, member: Member, sample: Sample) -> None:
     loops = [e.primitive.name for _, e, _ in compat.equations(jax.make_jaxpr(run)(*operands).jaxpr)]
     assert {"scan", "while"} & set(loops), "the sample is too small to be taken in chunks"
     check(jax.jit(run)(*operands), sample, member, what=name)
+
+
+@pytest.mark.parametrize("sample", [s for name, _, s in CASES if name == "rows" and not s.copies], ids=str)
+def test_long_rows_in_strips(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the strips leave of a row is a strip of its own; most of these samples have such a rest."""
+    monkeypatch.setattr(loops, "LONG", 2 * sample.channels)
+    monkeypatch.setattr(loops, "STRIP", 2 * sample.channels)
+    problem = sample.problem("weight_gradient")
+    run = partial(planner.run, "rows", problem, platform="cpu")
+    check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows in strips")
 
 
 def firsts() -> list[tuple[str, Member, Sample]]:
