@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import jax
@@ -87,7 +86,7 @@ def measure(job: Job, effort: Effort, peers: Sequence[Peer] = (), tell: Callable
         errors = [agree.require(name, each, wanted, job.tolerances, job.error) for name, each in others.items()]
         del others
         ready.results.clear()
-        rounds = {name: partial(timing.timed, program.call) for name, program in ready.programs.items()}
+        rounds = {name: timing.warmed(program.call) for name, program in ready.programs.items()}
         cells: Cells = {"numpy": numpy, **ready.gone}
         visiting: dict[str, Any] = {}
         for peer in peers:

@@ -49,6 +49,16 @@ def test_rivals_take_turns_until_they_have_enough():
     assert clock.order[4:10] == ["slow", "tiny", "fast", "tiny", "fast", "slow"]  # each round is begun by another
 
 
+def test_a_brief_rival_is_warmed_up_before_each_timed_call():
+    clock = FakeClock()
+    cold_then_warm = timing.warmed(clock.rival("brief", [0.09, 0.01] * 3), clock)
+    assert [cold_then_warm() for _ in range(3)] == pytest.approx([0.01] * 3)
+    clock.order.clear()
+    long = timing.warmed(clock.rival("long", [3.0] * 4), clock)
+    assert [long() for _ in range(3)] == pytest.approx([3.0] * 3)
+    assert clock.order == ["long"] * 4  # once before the first, when nobody knows how long it takes
+
+
 def test_median_and_quartiles():
     spent = Timing.of([5.0, 1.0, 2.0, 4.0, 3.0], compile=7.0, memory=8)
     assert (spent.q1, spent.median, spent.q3, spent.spread) == (2.0, 3.0, 4.0, 2.0)
