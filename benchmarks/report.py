@@ -65,11 +65,12 @@ def table(rows: Sequence[Row], peaks: Mapping[str, float]) -> tuple[list[str], L
 
 def class_table(stands: Sequence[Standing]) -> tuple[list[str], Lines]:
     """The head and the lines of the table of shape classes."""
-    head = ["class", "direction", "rows", "mean", "worst", "worst row", "floor", "met"]
+    head = ["class", "direction", "rows", "mean", "worst", "worst row", "floor", "at peak", "met"]
     lines = []
     for s in stands:
         floor = f"{s.floor:g}x" + (" mean" if s.by_mean else "")
-        numbers = [str(s.rows), _times(s.mean), _times(s.worst), s.worst_case, floor, "yes" if s.met else "NO"]
+        numbers = [str(s.rows), _times(s.mean), _times(s.worst), s.worst_case, floor]
+        numbers += ["" if s.at_peak is None else _times(s.at_peak), "yes" if s.met else "NO"]
         lines.append([s.shape_class, s.direction, *numbers])
     return head, lines
 
@@ -124,8 +125,9 @@ def print_all(results: Results) -> None:
         own = [row for row in results.rows if row.suite == suite]
         show(suite + note, *table(own, results.peaks))
     if results.rows:
-        stands = standings(results.rows)
+        stands = standings(results.rows, results.peaks["gflops"])
         show("shape classes, times as fast as plain lax" + note, *class_table(stands))
-        print(f"floors met: {sum(s.met for s in stands)} of {len(stands)}")
+        beyond = sum(s.at_peak is not None and s.at_peak < s.floor for s in stands)
+        print(f"floors met: {sum(s.met for s in stands)} of {len(stands)}; beyond the peak of this machine: {beyond}")
         print("\n".join(limits(results.rows)))
     print("\n".join(legend(results)))

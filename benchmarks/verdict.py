@@ -13,7 +13,7 @@ from benchmarks.row import Row
 @dataclass(frozen=True)
 class Standing:
     """How the rows of a class and direction stand against plain lax. `floor` holds for the `worst` ratio, or for the
-    `mean` of them if `by_mean`."""
+    `mean` of them if `by_mean`; `at_peak` is what that would be, did ours run at the machine's peak."""
 
     shape_class: str
     direction: str
@@ -23,6 +23,7 @@ class Standing:
     worst_case: str
     floor: float
     by_mean: bool
+    at_peak: float | None = None
 
     @property
     def met(self) -> bool:
@@ -35,23 +36,35 @@ def geometric_mean(ratios: Sequence[float]) -> float:
     return exp(sum(map(log, ratios)) / len(ratios))
 
 
-def _standing(kind: ShapeClass, direction: str, rows: Sequence[Row]) -> Standing | None:
+def _at_peak(row: Row, gflops: float) -> float | None:
+    """Plain lax's time over that of the formula's arithmetic at the peak of a float32 product, half of it for float64.
+
+    Of pools, integers and narrow floats the peak is not known. Winograd's algorithm does with less arithmetic, and
+    could exceed it.
+    """
+    lax, share = row.timing("lax"), {"float32": 1.0, "float64": 0.5}.get(row.description.get("dtype", ""))
+    return lax.median * gflops * share / row.work if lax and share and row.unit == "GFLOP" and row.work else None
+
+
+def _standing(kind: ShapeClass, direction: str, rows: Sequence[Row], gflops: float | None) -> Standing | None:
     ratios = [(ratio, row.case) for row in rows if (ratio := row.ratio("lax")) is not None]
     if not ratios:
         return None
     worst, case = min(ratios)
     floor = kind.forward if direction == "forward" else kind.both
     mean = geometric_mean([ratio for ratio, _ in ratios])
-    return Standing(kind.name, direction, len(ratios), mean, worst, case, floor, kind.mean)
+    peaks = [peak for row in rows if gflops and (peak := _at_peak(row, gflops)) is not None]
+    at_peak = None if not peaks else geometric_mean(peaks) if kind.mean else min(peaks)
+    return Standing(kind.name, direction, len(ratios), mean, worst, case, floor, kind.mean, at_peak)
 
 
-def standings(rows: Sequence[Row]) -> list[Standing]:
-    """Every class that has rows, direction by direction, in the order of the classes."""
+def standings(rows: Sequence[Row], gflops: float | None = None) -> list[Standing]:
+    """Every class that has rows, direction by direction, in the order of the classes. `gflops`: the measured peak."""
     out = []
     for kind in CLASSES:
         own = [row for row in rows if row.shape_class == kind.name]
         for direction in dict.fromkeys(row.direction for row in own):
-            standing = _standing(kind, direction, [row for row in own if row.direction == direction])
+            standing = _standing(kind, direction, [row for row in own if row.direction == direction], gflops)
             if standing:
                 out.append(standing)
     return out

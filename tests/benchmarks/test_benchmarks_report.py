@@ -2,6 +2,7 @@
 
 import doctest
 import sys
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -40,6 +41,19 @@ def test_a_floor_holds_for_every_row_or_for_the_mean():
     assert forward.mean == pytest.approx(30)
     assert both.met
     assert (mean.shape_class, mean.rows, mean.mean, mean.floor, mean.met) == ("dense 3x3", 2, 2.0, 1.2, True)
+
+
+def test_a_floor_may_lie_beyond_the_peak_of_the_machine():
+    """Three GFLOP in a second, at a peak of 3.3 GFLOP/s: 1.1 times as fast is all there could be."""
+    dense = [row([1.0], [1.0], "a"), row([4.0], [2.0], "b")]
+    single = [row([1.0], [1.0], "a", "1x1"), row([4.0], [2.0], "b", "1x1")]
+    by_row, by_mean = standings([*dense, *single], gflops=3.3)
+    assert (by_row.shape_class, by_row.at_peak) == ("1x1", pytest.approx(1.1))
+    assert (by_mean.shape_class, by_mean.at_peak) == ("dense 3x3", pytest.approx(2.2))
+    double = replace(dense[0], description={"dtype": "float64"})
+    assert standings([double], gflops=3.3)[0].at_peak == pytest.approx(0.55)
+    for unknown in (replace(double, description={"dtype": "int8"}), replace(double, unit="GB")):
+        assert standings([unknown], gflops=3.3)[0].at_peak is None
 
 
 def test_limits_name_what_is_beyond_them():
