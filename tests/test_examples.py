@@ -54,6 +54,34 @@ def test_convolution_is_what_scipy_says(tmp_path):
     assert convolution.gap(np.where(image, image, np.nan), image) > 1
 
 
+def test_language_beats_a_linear_classifier_of_letters(tmp_path):
+    pytest.importorskip("babel")
+    language = example("language")
+    found = language.main(language.Config(tiny=True, out=tmp_path))
+    assert found["TextCNN"] > found["linear_1"] + 0.08
+    assert (tmp_path / "language.png").stat().st_size > 10_000
+    texts, labels, part = language.phrases(["da", "nb"])
+    assert len(set(texts)) == len(texts) == len(labels)
+    assert set(part) == set(range(40))
+
+
+def test_gpt_beats_counts_of_single_tokens(tmp_path):
+    gpt = example("gpt")
+    found = gpt.main(gpt.Config(tiny=True, out=tmp_path))
+    assert found["GPT"] < found["1-gram"] - 0.4
+    assert found["5-gram"] < found["3-gram"] < found["2-gram"] < found["1-gram"]
+    assert (tmp_path / "gpt.png").stat().st_size > 10_000
+    with pytest.raises(FileNotFoundError, match=r"no argparse\.py there; pass the folder"):
+        gpt.main(gpt.Config(path=tmp_path))
+
+
+def test_gpt_counts_give_chances_that_sum_to_one():
+    gpt, known = example("gpt"), np.random.default_rng(0).integers(4, size=50)
+    for order, seen in ((1, []), (2, [3]), (3, [3, 1]), (3, [4, 1]), (3, [4, 4])):  # 4 never occurs
+        bits = [gpt.ngrams(known, np.array([*seen, token]), order, 5)[0] for token in range(5)]
+        assert np.isclose((2.0 ** -np.array(bits)).sum(), 1)
+
+
 def test_wide_deep_beats_logistic_regression(tmp_path):
     pytest.importorskip("statsmodels")
     wide_deep = example("wide_deep")
