@@ -18,12 +18,14 @@ from jaxnets.data.formats.voc import voc_detection, voc_segmentation
 from jaxnets.data.images import read_image
 from jaxnets.data.mixing import cutmix, mixup
 from jaxnets.data.pipeline import pipeline, to_device
+from jaxnets.data.scenes import Scenes, scatter
 from jaxnets.data.sources import Arrays, Source
 from jaxnets.data.tokens import Tokenizer, byte_tokenizer, load_tokenizer, train_tokenizer
 
 __all__ = [
     "Arrays",
     "Dataset",
+    "Scenes",
     "Source",
     "Tokenizer",
     "adult",
@@ -53,6 +55,7 @@ __all__ = [
     "read_image",
     "read_rgb",
     "read_text",
+    "scatter",
     "speech_commands",
     "text_lines",
     "to_device",

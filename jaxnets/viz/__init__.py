@@ -6,10 +6,11 @@ from jaxnets.viz.learning import learning_curves
 from jaxnets.viz.maps import feature_maps
 from jaxnets.viz.mistakes import misread
 from jaxnets.viz.overlay import overlay_curves
-from jaxnets.viz.rows import Picture, gallery
+from jaxnets.viz.rows import Frame, Picture, gallery
 from jaxnets.viz.saving import save
 
 __all__ = [
+    "Frame",
     "Picture",
     "confusion",
     "feature_maps",

@@ -19,6 +19,22 @@ NOTHING = "#f0f1f3"  # where a map has no pixels
 SATURATED = 0.99  # a map's scale ends at this quantile of its values, or else a few strong ones leave the rest white
 
 
+class Frame(NamedTuple):
+    """One box of a `Picture`: what a detector found, or was to find.
+
+    Attributes:
+        box: (x1, y1, x2, y2), the corners in pixels.
+        text: a few letters on its upper left corner.
+        color: of its lines and of the text.
+        dashed: rather than drawn through.
+    """
+
+    box: Sequence[float]
+    text: str = ""
+    color: str = INK
+    dashed: bool = False
+
+
 class Picture(NamedTuple):
     """One picture of `gallery`.
 
@@ -28,6 +44,7 @@ class Picture(NamedTuple):
         corner: (h, w), a filter to draw in the lower right corner, blue for negative and red for positive.
         gray: draw (H, W) from black, its lowest value, to white, its highest, rather than zero white.
         box: (left, top, width, height) of a frame, in pixels.
+        frames: more of them, the last on top.
     """
 
     title: str
@@ -35,6 +52,7 @@ class Picture(NamedTuple):
     corner: np.ndarray | None = None
     gray: bool = False
     box: tuple[float, float, float, float] | None = None
+    frames: Sequence[Frame] = ()
 
 
 def gallery(
@@ -95,6 +113,11 @@ def _draw(axes: Axes, picture: Picture) -> None:
         left, top, across, up = picture.box
         corners = ([left, left + across, left + across, left, left], [top, top, top + up, top + up, top])
         axes.plot(*(np.array(side) - 0.5 for side in corners), color=INK, linewidth=0.9)
+    for frame in picture.frames:
+        x1, y1, x2, y2 = np.asarray(frame.box, np.float64) - 0.5  # the middle of the first pixel is at 0
+        look = {"color": frame.color, "linewidth": 1.1, "linestyle": "--" if frame.dashed else "-"}
+        axes.plot([x1, x2, x2, x1, x1], [y1, y1, y2, y2, y1], **look)  # type: ignore[arg-type]
+        axes.text(x1, y1, frame.text, color=frame.color, fontsize=SMALL, fontweight="bold", va="bottom")
     if picture.corner is not None:
         w = numbers("gallery", f"the corner of {picture.title!r}", picture.corner)
         corner = axes.inset_axes((0.77, 0.03, 0.2, 0.3))

@@ -75,6 +75,29 @@ def test_what_is_true_is_found_and_costs_next_to_nothing(kind):
     assert float(cost["classes"]) < 1e-2
 
 
+def test_small_things_are_found_on_finer_levels_that_reach_less_far():
+    levels, strides = (2, 3), ((4,), (8,))
+    anchors, counts = boxes.pyramid_anchors((32, 32), levels, strides, (1.0,))
+    true = jnp.array([[2.0, 2.0, 10.0, 10.0], [8.0, 8.0, 30.0, 30.0]])
+    for reach, finest in ((1.0, {-1, 0}), (4.0, {-1, 0, 1})):  # the larger one belongs to the coarser level, or not
+        match = fcos.match_places(true, jnp.array([True, True]), anchors, counts, reach=reach)
+        assert set(match[: counts[0]].tolist()) == finest
+    match = fcos.match_places(true, jnp.array([True, True]), anchors, counts, reach=1.0)
+    wanted = true[jnp.maximum(match, 0)]
+    outputs = {
+        "logits": jnp.where(match >= 0, 9.0, -9.0)[None, :, None],
+        "codes": jnp.where((match >= 0)[:, None], ops.encode_sides(wanted, anchors), 0.0)[None],
+        "centers": jnp.full((1, len(anchors), 1), 9.0),
+    }
+    targets = detection.Targets(true[None], jnp.zeros((1, 2), jnp.int32), jnp.ones((1, 2), bool))
+    cost = fcos.losses(outputs, targets, (32, 32), levels=levels, place_sizes=strides, reach=1.0)
+    assert float(cost["boxes"]) < 1e-3
+    assert float(cost["classes"]) < 1e-2
+    found = fcos.detect(outputs, (32, 32), levels=levels, place_sizes=strides, max_output=3)
+    assert found.valid[0].tolist() == [True, True, False]
+    np.testing.assert_allclose(sorted(found.boxes[0, :2].tolist()), true, atol=1e-3)
+
+
 def test_padding_cuts_boxes_off():
     found = retinanet.detect(sure("retinanet"), SIZE, sizes=jnp.array([[30, 50], [64, 96]]))
     assert float(found.boxes[0, :, 3].max()) <= 30

@@ -26,6 +26,17 @@ def test_every_picture_is_drawn_under_its_heading(pixels):
     pixels(figure)
 
 
+def test_frames_lie_on_the_edges_of_pixels_and_carry_their_text(pixels):
+    frames = [viz.Frame((1, 2, 4, 6)), viz.Frame((0, 0, 8, 3), "7", "#ff0000", dashed=True)]
+    figure = viz.gallery({"": [viz.Picture("found", np.zeros((6, 8)), gray=True, frames=frames)]}, title="Seen")
+    first, second = figure.axes[0].lines
+    assert (min(first.get_xdata()), max(first.get_xdata())) == (0.5, 3.5)
+    assert (min(first.get_ydata()), max(first.get_ydata())) == (1.5, 5.5)
+    assert (first.get_linestyle(), second.get_linestyle(), second.get_color()) == ("-", "--", "#ff0000")
+    assert [(text.get_text(), text.get_position()) for text in figure.axes[0].texts][-1] == ("7", (-0.5, -0.5))
+    pixels(figure)
+
+
 @pytest.mark.parametrize("map", [np.zeros((4, 4)), np.full((4, 4), np.nan)], ids=["zero", "nothing"])
 def test_a_map_without_values_is_drawn(map, pixels):
     pixels(viz.gallery({"": [viz.Picture("map", map)]}, title="Seen"))

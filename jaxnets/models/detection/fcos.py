@@ -108,6 +108,7 @@ def detect(
     image_size: tuple[int, int],
     *,
     sizes: jax.Array | None = None,
+    levels: Sequence[int] = LEVELS,
     place_sizes: Sequence[Sequence[float]] = SIZES,
     min_score: float = 0.2,
     threshold: float = 0.6,
@@ -116,14 +117,15 @@ def detect(
 ) -> Detections:
     """Boxes from what the network says; a score is the root of the probabilities of class and center, multiplied.
 
-    Shapes and arguments: those of `retinanet.detect`; `place_sizes`: the unit of distances on each level.
+    Shapes and arguments: those of `retinanet.detect`; `levels`: which the network has, the side halved so many times,
+    of which the first are taken; `place_sizes`: the unit of distances on each.
 
     >>> sure = jnp.full((1, 1, 1), 9.0)
     >>> outputs = {"logits": sure, "codes": jnp.full((1, 1, 4), 0.25), "centers": sure}
     >>> detect(outputs, (8, 8), place_sizes=[[8]], max_output=1).boxes.tolist()
     [[[0.0, 0.0, 2.0, 2.0]]]
     """
-    anchors, counts = pyramid_anchors(image_size, LEVELS[: len(place_sizes)], place_sizes, (1.0,))
+    anchors, counts = pyramid_anchors(image_size, levels[: len(place_sizes)], place_sizes, (1.0,))
     logits, codes, centers = (outputs[name].astype(jnp.float32) for name in ("logits", "codes", "centers"))
     fits("fcos.detect", logits, anchors)
 
@@ -139,20 +141,26 @@ def detect(
 
 
 def match_places(
-    boxes: jax.Array, valid: jax.Array, anchors: jax.Array, counts: Sequence[int], *, radius: float = 1.5
+    boxes: jax.Array,
+    valid: jax.Array,
+    anchors: jax.Array,
+    counts: Sequence[int],
+    *,
+    radius: float = 1.5,
+    reach: float = 4.0,
 ) -> jax.Array:
     """For every place, an anchor of its stride's side, the smallest true box that it is to find, or -1.
 
     The place must be inside of the box, within `radius` strides of its center along both axes, and the farthest side be
-    4 to 8 strides away; nearer on the first level, farther on the last. Shapes: boxes (G, 4), valid (G,), anchors
-    (A, 4), `counts` of each level → (A,) int32.
+    `reach` to twice as many strides away; nearer on the first level, farther on the last. Shapes: boxes (G, 4), valid
+    (G,), anchors (A, 4), `counts` of each level → (A,) int32.
     """
     centers, unit = (anchors[:, :2] + anchors[:, 2:]) / 2, anchors[:, 2] - anchors[:, 0]
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     near = jnp.abs(centers[:, None] - middles[None]).max(-1) < radius * unit[:, None]
     sides = jnp.concatenate([centers[:, None] - boxes[None, :, :2], boxes[None, :, 2:] - centers[:, None]], axis=-1)
-    least = (unit * 4).at[: counts[0]].set(0.0)
-    most = (unit * 8).at[len(anchors) - counts[-1] :].set(jnp.inf)
+    least = (unit * reach).at[: counts[0]].set(0.0)
+    most = (unit * 2 * reach).at[len(anchors) - counts[-1] :].set(jnp.inf)
     far = sides.max(-1)
     fitting = near & (sides.min(-1) > 0) & (far > least[:, None]) & (far < most[:, None]) & valid[None]
     area = jnp.where(fitting, ops.box_area(boxes)[None], jnp.inf)
@@ -165,19 +173,22 @@ def losses(
     targets: Targets,
     image_size: tuple[int, int],
     *,
+    levels: Sequence[int] = LEVELS,
     place_sizes: Sequence[Sequence[float]] = SIZES,
+    reach: float = 4.0,
 ) -> dict[str, jax.Array]:
     """What to make small: "classes", focal, of every place; of matched ones "boxes", generalized overlap, and
     "centers", cross-entropy with how central they are. All divided by the matched of the batch.
 
-    Shapes: those of `detect` and `Targets` → scalars, float32. Gradient: to the outputs.
+    Shapes: those of `detect` and `Targets` → scalars, float32. `reach`: as in `match_places`; less than the paper's 4
+    gives small things to coarser levels. Gradient: to the outputs.
     """
-    anchors, counts = pyramid_anchors(image_size, LEVELS[: len(place_sizes)], place_sizes, (1.0,))
+    anchors, counts = pyramid_anchors(image_size, levels[: len(place_sizes)], place_sizes, (1.0,))
     logits, codes, centers = (outputs[name].astype(jnp.float32) for name in ("logits", "codes", "centers"))
     fits("fcos.losses", logits, anchors)
 
     def one(logits: jax.Array, codes: jax.Array, centers: jax.Array, true: Targets) -> dict[str, jax.Array]:
-        match = match_places(true.boxes, true.valid, anchors, counts)
+        match = match_places(true.boxes, true.valid, anchors, counts, reach=reach)
         matched, own = match >= 0, jnp.maximum(match, 0)
         wanted = jax.nn.one_hot(true.labels[own], logits.shape[-1]) * matched[:, None].astype(jnp.float32)
         boxes = jnp.where(matched[:, None], true.boxes[own], anchors)
