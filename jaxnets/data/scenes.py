@@ -71,8 +71,8 @@ def scatter(
     >>> from jaxnets import data
     >>> digits = data.digits()
     >>> scenes = scatter(jax.random.key(0), digits.train_images, digits.train_labels, 2, things=5)
-    >>> scenes.images.shape, scenes.masks.shape, scenes.valid[0].tolist(), scenes.labels[0].tolist()
-    ((2, 64, 64, 1), (2, 5, 64, 64), [True, True, False, True, True], [5, 8, 0, 4, 9])
+    >>> scenes.images.shape, scenes.boxes.shape, scenes.masks.shape, int(scenes.masks.sum(1).max())
+    ((2, 64, 64, 1), (2, 5, 4), (2, 5, 64, 64), 1)
     """
     scans, labels = jnp.asarray(scans), jnp.asarray(labels)
     _check(scans, labels, count, size, things, sides, stretch, overlap, clutter, noise)
