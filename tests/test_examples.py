@@ -117,6 +117,24 @@ def test_pretrained_weights_beat_training_from_scratch(tmp_path):
         assert tensors["fc.weight"].shape == (40, 64)
 
 
+def test_dqn_beats_random_moves(tmp_path):
+    pytest.importorskip("gymnax", reason='needs pip install "jaxnets[games]"')
+    dqn = example("dqn")
+    found = dqn.main(dqn.Config(tiny=True, out=tmp_path))
+    assert found["score"] > 3 * found["random"] + found["error"]
+    assert 0.1 < found["random"] < 1
+    assert (tmp_path / "dqn.png").stat().st_size > 10_000
+
+
+def test_ppo_beats_random_moves(tmp_path):
+    pytest.importorskip("gymnax", reason='needs pip install "jaxnets[games]"')
+    ppo = example("ppo")
+    found = ppo.main(ppo.Config(tiny=True, out=tmp_path))
+    assert found["score"] > 3 * found["random"] + found["error"]
+    assert 0.1 < found["random"] < 1
+    assert (tmp_path / "ppo.png").stat().st_size > 10_000
+
+
 def test_every_example_is_tested_and_short():
     tests, shown = Path(__file__).read_text(), (EXAMPLES.parent / "docs" / "examples.md").read_text()
     for file in sorted(EXAMPLES.glob("*.py")):

@@ -1,6 +1,7 @@
 """Pictures worth looking at. Each function takes arrays and returns a `matplotlib.figure.Figure`; `save` writes it."""
 
 from jaxnets.viz.confusion_matrix import confusion
+from jaxnets.viz.film import film
 from jaxnets.viz.filter_bank import filters
 from jaxnets.viz.learning import learning_curves
 from jaxnets.viz.maps import feature_maps
@@ -14,6 +15,7 @@ __all__ = [
     "Picture",
     "confusion",
     "feature_maps",
+    "film",
     "filters",
     "gallery",
     "learning_curves",
