@@ -3,10 +3,11 @@
 import importlib.util
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
-from jaxnets import data, weights
+from jaxnets import data, models, weights
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -115,6 +116,20 @@ def test_pretrained_weights_beat_training_from_scratch(tmp_path):
     with weights.file.tensors(tmp_path / "digits.safetensors") as tensors:
         assert tensors["layer2.0.downsample.0.weight"].shape == (64, 32, 1, 1)  # as torchvision has it
         assert tensors["fc.weight"].shape == (40, 64)
+
+
+def test_pretrained_classifies_an_image_by_the_weights_in_a_file(tmp_path):
+    pretrained, image_file, path = example("pretrained"), tmp_path / "noise.png", tmp_path / "resnet18.safetensors"
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    pytest.importorskip("PIL.Image").fromarray(pixels).save(image_file)
+    model, x = models.create("resnet18"), data.center_crop(pixels, (32, 32))[None] / 255
+    x = ((x - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32)
+    params, state = jax.jit(model.init)(jax.random.key(0), x)
+    weights.save(path, "resnet18", params, state, source="torchvision")
+    expected = np.asarray(jax.nn.softmax(jax.jit(model.apply)(params, state, x)[0][0]))
+    config = pretrained.Config(weights=str(path), image=str(image_file), size=32, out=str(tmp_path))
+    assert pretrained.main(config) == {"class": expected.argmax(), "probability": pytest.approx(expected.max(), 1e-3)}
+    assert (tmp_path / "looks.png").stat().st_size > 10_000
 
 
 def test_dqn_beats_random_moves(tmp_path):
