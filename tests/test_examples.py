@@ -1,11 +1,13 @@
 """Each example runs, small, and beats a simple baseline that is named here."""
 
 import importlib.util
+import pickle
 from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxnets import data, models, weights
 
@@ -148,6 +150,74 @@ def test_ppo_beats_random_moves(tmp_path):
     assert found["score"] > 3 * found["random"] + found["error"]
     assert 0.1 < found["random"] < 1
     assert (tmp_path / "ppo.png").stat().st_size > 10_000
+
+
+def test_images_beats_what_looks_at_pixels(tmp_path):
+    images = example("images")
+    found = images.main(images.Config(tiny=True, out=tmp_path))
+    assert found["resnet"] > max(found["nearest mean"], found["logistic regression"]) + 0.15
+    assert (tmp_path / "images.png").stat().st_size > 50_000
+    known, new, names = images.read(tmp_path / "digits")
+    assert (len(known), len(new), names) == (1437, 360, tuple("0123456789"))
+    page = known[0]["image"]
+    assert (page.shape, page.dtype) == ((32, 32, 3), np.uint8)
+
+
+def pictures(folder, kind, count=30):
+    """A data set on disk of so many pictures, one of three colors each, in one of the forms that people have."""
+    draw = np.random.default_rng(0)
+    labels = np.arange(count) % 3
+    x = draw.integers(0, 80, (count, 32, 32, 3)) + 150 * np.eye(3, dtype=int)[labels][:, None, None]
+    rows = x.transpose(0, 3, 1, 2).reshape(count, 3072).astype(np.uint8)
+    folder.mkdir()
+    for part in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        if kind == "binary":
+            np.concatenate([labels[:, None], rows], axis=1).astype(np.uint8).tofile(folder / f"{part}.bin")
+        if kind == "pickle":
+            (folder / part).write_bytes(pickle.dumps({b"data": rows, b"labels": labels.tolist()}))
+    for part in {"folder": ("",), "split": ("train", "val")}.get(kind, ()):
+        for i, label in enumerate(labels):
+            (folder / part / f"color{label}").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(x[i].astype(np.uint8)).save(folder / part / f"color{label}" / f"{i}.png")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("kind", "sizes"), [("binary", (150, 30)), ("pickle", (150, 30)), ("folder", (24, 6)), ("split", (30, 30))]
+)
+def test_images_reads_what_is_on_disk(tmp_path, kind, sizes):
+    known, new, names = example("images").read(pictures(tmp_path / "data", kind))
+    assert (len(known), len(new)) == sizes
+    assert names == (tuple("0123456789") if kind in ("binary", "pickle") else ("color0", "color1", "color2"))
+    for source in (known, new):
+        records = [source[i] for i in range(len(source))]
+        assert {int(record["label"]) for record in records} == {0, 1, 2}
+        assert all(record["image"].mean((0, 1)).argmax() == record["label"] for record in records)
+
+
+def test_images_learns_from_a_folder(tmp_path):
+    images, path = example("images"), pictures(tmp_path / "data", "folder", 60)
+    config = images.Config(data=path, tiny=True, hue=0.0, flip=True, mixed=1.0, batch=8, channels=(4, 4), out=tmp_path)
+    assert images.main(config)["resnet"] > 0.8
+    assert (tmp_path / "images.png").stat().st_size > 10_000
+    assert not (tmp_path / "digits").exists()
+
+
+def test_images_says_what_is_wrong_with_a_folder(tmp_path):
+    read = example("images").read
+    with pytest.raises(FileNotFoundError, match=r"no folder .*nowhere: give one with a sub-folder"):
+        read(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="has no sub-folders: put the pictures of each class into one"):
+        read(tmp_path)
+    split = pictures(tmp_path / "data", "split", 3)
+    (split / "val" / "color2").rename(split / "val" / "other")
+    with pytest.raises(ValueError, match=r"color2.*to learn.*other.*to test"):
+        read(split)
+    with pytest.raises(ValueError, match="give two, alike"):
+        read(pictures(tmp_path / "one", "folder", 1))
+    (pictures(tmp_path / "cut", "binary") / "test_batch.bin").write_bytes(b"1234")
+    with pytest.raises(ValueError, match=r"test_batch.bin is truncated"):
+        read(tmp_path / "cut")
 
 
 def test_every_example_is_tested_and_short():

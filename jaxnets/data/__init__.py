@@ -5,6 +5,7 @@ from jaxnets.data.batches import batches
 from jaxnets.data.color import color_jitter
 from jaxnets.data.crops import random_crop, random_flip
 from jaxnets.data.digits import Dataset, digits
+from jaxnets.data.erasing import random_erase
 from jaxnets.data.fitting import center_crop, pad_to, random_resized_crop
 from jaxnets.data.formats.adult import adult
 from jaxnets.data.formats.audio import read_audio
@@ -48,6 +49,7 @@ __all__ = [
     "pipeline",
     "random_affine",
     "random_crop",
+    "random_erase",
     "random_flip",
     "random_resized_crop",
     "read_audio",

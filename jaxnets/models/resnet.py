@@ -31,6 +31,7 @@ def resnet(
     groups: int = 1,
     group_width: int = 64,
     output_stride: int | None = None,
+    small_images: bool = False,
 ) -> Layer:
     """The classifier: a stem, stages of residual blocks, the mean over space, a matrix.
 
@@ -46,6 +47,9 @@ def resnet(
         group_width: channels of one group where `channels` is 64: above 64 it is a Wide ResNet.
         output_stride: pixels of the image per pixel of the last map at most, from 4; a stage that would go beyond
             dilates its 3×3 convolutions instead, so that a segmenter has larger maps of the same features.
+        small_images: a stem of one 3×3 convolution, which leaves all of H and W, for images of some 32 pixels, as
+            CIFAR's; section 4.2 of He et al. has `depths=(3, 3, 3), channels=(16, 32, 64), bottleneck=False`. No
+            published file fits it.
 
     Raises `ValueError` for depths and channels of different lengths, for groups without a bottleneck, and an output
     stride below 4. Gradient: to all parameters. Cost for an image of 224×224: 1.8 billion multiply-adds in ResNet-18,
@@ -57,7 +61,7 @@ def resnet(
     >>> list(params), list(params["stage2"]["0"]["main"])
     (['stem', 'stage1', 'stage2', 'classifier'], ['conv1', 'norm1', 'conv2', 'norm2', 'conv3', 'norm3'])
     """
-    stages = resnet_stages(depths, channels, bottleneck, groups, group_width, output_stride)
+    stages = resnet_stages(depths, channels, bottleneck, groups, group_width, output_stride, small_images=small_images)
     return serial(**stages, classifier=serial(pool=global_avg_pool(), logits=dense(num_classes, w_init=UNIFORM)))
 
 
@@ -69,9 +73,11 @@ def resnet_stages(
     group_width: int = 64,
     output_stride: int | None = None,
     norm: Callable[[], Layer] = batch_norm,
+    small_images: bool = False,
 ) -> dict[str, Layer]:
     """The layers before the classifier by name: "stem", "stage1" and so on. Arguments: those of `resnet`; `norm` makes
-    each norm. `collect(**resnet_stages((3, 4, 6, 3)))` gives their maps: strides 4, 4, 8, 16 and 32."""
+    each norm. `collect(**resnet_stages((3, 4, 6, 3)))` gives their maps: strides 4, 4, 8, 16 and 32
+    (1, 1, 2, 4 and 8 with `small_images`)."""
     if not bottleneck and (groups, group_width) != (1, 64):
         raise ValueError(
             f"resnet: groups is {groups} and group_width {group_width}, but only a bottleneck has groups; "
@@ -80,8 +86,8 @@ def resnet_stages(
     rows = per_stage("resnet", depths, channels)
     if output_stride is not None:
         check.whole("resnet", output_stride, "output_stride", 4)
-    before, now, dilation = rows[0][1], 4, 1
-    parts = {"stem": _stem(before, norm)}
+    before, now, dilation = rows[0][1], 1 if small_images else 4, 1
+    parts = {"stem": _stem(before, norm, small_images)}
     for i, (depth, maps) in enumerate(rows, start=1):
         inner = int(maps * group_width / 64) * groups
         after = 4 * maps if bottleneck else maps
@@ -100,7 +106,9 @@ def resnet_stages(
     return parts
 
 
-def _stem(channels: int, norm: Callable[[], Layer]) -> Layer:
+def _stem(channels: int, norm: Callable[[], Layer], small_images: bool) -> Layer:
+    if small_images:
+        return serial(conv=centered_conv(channels, 3), norm=norm(), relu=jax.nn.relu)
     return serial(conv=centered_conv(channels, 7, 2), norm=norm(), relu=jax.nn.relu, pool=max_pool(3, 2, padding=1))
 
 

@@ -30,6 +30,7 @@ FUNCTIONS = {
     "contrast": lambda key, x: data.color_jitter(key, x, contrast=0.3),
     "saturation": lambda key, x: data.color_jitter(key, x, saturation=0.5),
     "hue": lambda key, x: data.color_jitter(key, x, hue=0.3),
+    "erase": lambda key, x: data.random_erase(key, x, rate=0.8),
     "mixup": lambda key, x: data.mixup(key, x, TARGETS)[0],
     "cutmix": lambda key, x: data.cutmix(key, x, TARGETS)[0],
 }
@@ -73,6 +74,24 @@ def test_flips_are_mirrors_at_their_rate():
         assert (is_mirror | (flipped == np.asarray(many)).all((1, 2, 3))).all()
         assert 0.15 < is_mirror.mean() < 0.35
     np.testing.assert_array_equal(data.random_flip(new_key(), IMAGES, rate=0.0), IMAGES)
+
+
+def test_a_rectangle_of_that_area_is_erased_at_that_rate():
+    erased = np.asarray(
+        data.random_erase(new_key(), jnp.ones((400, 20, 10, 3)), rate=0.25, area=(0.1, 0.2), ratio=(0.5, 2), value=7)
+    )
+    gone = (erased == 7).all(3)
+    assert ((erased == 1).all(3) | gone).all()
+    rows, columns = gone.any(2).sum(1), gone.any(1).sum(1)
+    hit = rows > 0
+    assert 0.15 < hit.mean() < 0.35
+    np.testing.assert_array_equal(gone.sum((1, 2)), rows * columns)  # a rectangle, and whole
+    assert 0.07 < gone[hit].mean((1, 2)).min() < 0.12 < 0.17 < gone[hit].mean((1, 2)).max() < 0.24
+    assert 0.35 < (rows / np.maximum(columns, 1))[hit].min() < 0.7 < 1.4 < (rows / np.maximum(columns, 1)).max() < 2.6
+    assert gone.any((0, 1)).all()  # up to the edges
+    assert gone.any((0, 2)).all()
+    np.testing.assert_array_equal(data.random_erase(new_key(), IMAGES, rate=0.0), IMAGES)
+    assert not np.asarray(data.random_erase(new_key(), IMAGES, rate=1.0, area=(1.0, 1.0), ratio=(0.01, 100.0))).all()
 
 
 def test_colors_change_as_they_are_named():
@@ -126,6 +145,9 @@ WRONG = {
     "crop padding": (lambda: data.random_crop(new_key(), ONES, padding=-1), "does not fit"),
     "crop mode": (lambda: data.random_crop(new_key(), ONES, padding_mode="mirror"), "'mirror'; take one of 'zeros'"),
     "flip rate": (lambda: data.random_flip(new_key(), ONES, rate=1.5), "rate is 1.5"),
+    "erase rate": (lambda: data.random_erase(new_key(), ONES, rate=-0.5), "random_erase: rate is -0.5"),
+    "erase area": (lambda: data.random_erase(new_key(), ONES, area=(0.0, 0.5)), r"area is \(0.0, 0.5\)"),
+    "erase ratio": (lambda: data.random_erase(new_key(), ONES, ratio=(2, 1)), r"ratio is \(2, 1\)"),
     "integers": (lambda: data.color_jitter(new_key(), ONES.astype(jnp.uint8)), "uint8.*divide them by 255"),
     "hue": (lambda: data.color_jitter(new_key(), ONES, hue=0.6), r"hue is 0.6; take one in \[0, 0.5\]"),
     "gray": (lambda: data.color_jitter(new_key(), ONES[..., :1], hue=0.1), "need 3 channels.*not 1"),

@@ -66,6 +66,19 @@ def test_a_bottleneck_strides_in_its_middle():
     assert sides == {"stage2/0/main/conv1": 16, "stage2/0/main/conv2": 8, "stage2/0/main/conv3": 8}
 
 
+def test_a_resnet_of_small_images_begins_with_all_of_their_pixels():
+    """He et al. (2016), section 4.2: 20 layers and 0.27 million parameters for CIFAR-10."""
+    model = models.resnet18(10, depths=(3, 3, 3), channels=(16, 32, 64), small_images=True)
+    rows = {row.path: row for row in summary(model, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)).rows}
+    sides = [rows[name].output[0][1] for name in ("stem", "stage1", "stage2", "stage3")]
+    assert sides == [32, 32, 16, 8]
+    params, _ = trees(model)
+    assert round(tree.count(params) / 1e6, 2) == 0.27
+    dilated = models.resnet18(10, depths=(1,) * 4, channels=(4,) * 4, small_images=True, output_stride=4)
+    rows = summary(dilated, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)).rows
+    assert [row.output[0][1] for row in rows if row.path in ("stage1", "stage2", "stage3", "stage4")] == [32, 16, 8, 8]
+
+
 PATHS = {
     "resnet18": ["stem/conv/w", "stage1/0/main/conv1/w", "stage2/0/skip/conv/w", "stage2/0/skip/norm/shift"],
     "mobilenet_v2": ["stage1/0/main/depthwise/conv/w", "stage2/1/main/expand/norm/scale", "head/conv/w"],
