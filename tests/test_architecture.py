@@ -105,7 +105,7 @@ def test_files_are_small():
 
 def test_importing_the_package_needs_only_the_light_dependencies():
     heavy = ["sklearn", "matplotlib", "PIL", "tyro", "safetensors", "hypothesis", "torch"]
-    heavy += ["grain", "dm_pix", "pycocotools", "soundfile", "tokenizers"]
+    heavy += ["grain", "dm_pix", "pycocotools", "soundfile", "tokenizers", "espeakng_loader"]
     code = f"import sys, jaxnets; print([m for m in {heavy} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.strip() == "[]"

@@ -2,6 +2,7 @@
 
 import importlib.util
 import pickle
+import wave as wave_file
 from pathlib import Path
 
 import jax
@@ -218,6 +219,40 @@ def test_images_says_what_is_wrong_with_a_folder(tmp_path):
     (pictures(tmp_path / "cut", "binary") / "test_batch.bin").write_bytes(b"1234")
     with pytest.raises(ValueError, match=r"test_batch.bin is truncated"):
         read(tmp_path / "cut")
+
+
+@pytest.mark.slow  # it compiles the whole of CTC
+def test_speech_by_ctc_beats_a_classifier_of_frames(tmp_path):
+    pytest.importorskip("espeakng_loader")
+    speech = example("speech")
+    found = speech.main(speech.Config(tiny=True, out=tmp_path))
+    assert found["beam_wer"] < found["frames_wer"] - 0.2
+    assert (tmp_path / "speech.png").stat().st_size > 10_000
+
+
+def test_speech_reads_speech_commands(tmp_path):
+    pytest.importorskip("scipy")
+    speech, rng = example("speech"), np.random.default_rng(0)
+    for word, hertz in (("no", 300), ("yes", 1200)):
+        (tmp_path / word).mkdir()
+        for i in range(24):
+            wave = 20_000 * np.sin(np.arange(6_000) * 2 * np.pi * (hertz + rng.integers(60)) / 16_000)
+            with wave_file.open(str(tmp_path / word / f"{i}.wav"), "wb") as file:
+                file.setparams((1, 2, 16_000, 0, "NONE", ""))
+                file.writeframes(wave.astype("<i2").tobytes())
+    for name, numbers in (("validation_list", range(2)), ("testing_list", range(2, 8))):
+        (tmp_path / f"{name}.txt").write_text("".join(f"{word}/{i}.wav\n" for word in ("no", "yes") for i in numbers))
+    config = speech.Config(data=tmp_path, batch=8)
+    clips, vocabulary = speech.load(config, "train")
+    new, _ = speech.load(config, "test", vocabulary)
+    assert vocabulary == ["no", "yes"]
+    assert (clips.audio.shape, new.audio.shape, clips.words.shape) == ((32, 8000), (12, 8000), (32, 1))
+    assert [text == "yes" for text in new.texts] == (new.words[:, 0] == 2).tolist()
+    x = np.asarray(speech.hear(config, jax.random.key(0), new.audio))
+    said = speech.by_frames(config, clips, x)
+    assert all(word in row for row, (word,) in zip(said, new.words, strict=True))
+    with pytest.raises(FileNotFoundError, match="there is no folder"):
+        speech.load(speech.Config(data=tmp_path / "nowhere"), "train")
 
 
 def test_every_example_is_tested_and_short():

@@ -6,6 +6,7 @@ from jaxnets.data.color import color_jitter
 from jaxnets.data.crops import random_crop, random_flip
 from jaxnets.data.digits import Dataset, digits
 from jaxnets.data.erasing import random_erase
+from jaxnets.data.espeak import Sentence, Spoken, espeak_variants, speak
 from jaxnets.data.fitting import center_crop, pad_to, random_resized_crop
 from jaxnets.data.formats.adult import adult
 from jaxnets.data.formats.audio import read_audio
@@ -18,17 +19,22 @@ from jaxnets.data.formats.text import json_lines, read_text, text_lines
 from jaxnets.data.formats.voc import voc_detection, voc_segmentation
 from jaxnets.data.images import read_image
 from jaxnets.data.mixing import cutmix, mixup
+from jaxnets.data.noise import add_noise
 from jaxnets.data.pipeline import pipeline, to_device
 from jaxnets.data.scenes import Scenes, scatter
 from jaxnets.data.sources import Arrays, Source
+from jaxnets.data.spoken import spoken_numbers
 from jaxnets.data.tokens import Tokenizer, byte_tokenizer, load_tokenizer, train_tokenizer
 
 __all__ = [
     "Arrays",
     "Dataset",
     "Scenes",
+    "Sentence",
     "Source",
+    "Spoken",
     "Tokenizer",
+    "add_noise",
     "adult",
     "batches",
     "byte_tokenizer",
@@ -39,6 +45,7 @@ __all__ = [
     "color_jitter",
     "cutmix",
     "digits",
+    "espeak_variants",
     "image_folder",
     "json_lines",
     "librispeech",
@@ -58,7 +65,9 @@ __all__ = [
     "read_rgb",
     "read_text",
     "scatter",
+    "speak",
     "speech_commands",
+    "spoken_numbers",
     "text_lines",
     "to_device",
     "train_tokenizer",

@@ -1,5 +1,6 @@
 """Pictures worth looking at. Each function takes arrays and returns a `matplotlib.figure.Figure`; `save` writes it."""
 
+from jaxnets.viz.alignments import alignment
 from jaxnets.viz.confusion_matrix import confusion
 from jaxnets.viz.film import film
 from jaxnets.viz.filter_bank import filters
@@ -13,6 +14,7 @@ from jaxnets.viz.saving import save
 __all__ = [
     "Frame",
     "Picture",
+    "alignment",
     "confusion",
     "feature_maps",
     "film",
