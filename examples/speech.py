@@ -1,13 +1,13 @@
-"""Spoken numbers, read by a small QuartzNet that is never told when a word is said: CTC finds it out.
+"""Spoken numbers, read by a small QuartzNet that is never told when a word is said, by CTC.
 
 Task:     "three hundred and twelve" by eSpeak NG, in seven accents, fast and slow, with noise and babble behind it. No
           voice of the test was heard in training, none of its family (m1, m7), and none of its numbers; settings were
           chosen on other voices and numbers (--held-out validation), all but the taps (docs/examples.md). With --data,
           Speech Commands as unpacked instead: single words by thousands of people, with the same noise.
-Papers:   Kriman et al. (2020), QuartzNet; Graves et al. (2006), Connectionist Temporal Classification;
-          Park et al. (2019), SpecAugment.
+Papers:   Kriman et al. (2020), QuartzNet; Graves et al. (2006), CTC; Park et al. (2019), SpecAugment.
 Command:  python examples/speech.py
-Expected: single digits (--tiny): 20 % of the words wrong; 59 % by a linear classifier of frames that is told the times.
+Expected: 27 % of the words wrong (22, 23, 36 with seeds 0, 1, 2), in 95 s of processor time; 55 % by a linear
+          classifier of frames that was told in training when each word is said.
 """
 
 from dataclasses import dataclass, replace
