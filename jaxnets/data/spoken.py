@@ -34,7 +34,9 @@ class SpokenNumbers:
         return {"audio": samples, "rate": rate, "text": sentence.text, "voice": sentence.voice, "starts": starts / rate}
 
 
-def spoken_numbers(split: str = "train", count: int = 3000, *, below: int = 1000, seed: int = 0) -> SpokenNumbers:
+def spoken_numbers(
+    split: str = "train", count: int = 3000, *, below: int = 1000, digits: bool = False, seed: int = 0
+) -> SpokenNumbers:
     """Numbers in words, in seven accents of English and many voices, fast and slow, high and low, by eSpeak NG.
 
     No voice is in two splits, nor voices of one family (f1 and f5), nor a number from 100 on; those below are all in
@@ -44,6 +46,7 @@ def spoken_numbers(split: str = "train", count: int = 3000, *, below: int = 1000
         split: "train", "validation" or "test".
         count: how many recordings.
         below: all numbers are; up to 1000.
+        digits: say 312 as "three one two".
         seed: draws who says which of the numbers, and how.
 
     Returns:
@@ -75,7 +78,9 @@ def spoken_numbers(split: str = "train", count: int = 3000, *, below: int = 1000
         numbers = sorted({*numbers, *range(min(below, 100))})  # so that every word is heard
     sentences = tuple(
         Sentence(
-            spell(int(n)), f"{rng.choice(ACCENTS)}+{rng.choice(voices)}", *rng.integers((140, 0), (240, 100)).tolist()
+            " ".join(ONES[int(digit)] for digit in str(n)) if digits else spell(int(n)),
+            f"{rng.choice(ACCENTS)}+{rng.choice(voices)}",
+            *rng.integers((140, 0), (240, 100)).tolist(),
         )
         for n in rng.choice(numbers, count)
     )

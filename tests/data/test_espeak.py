@@ -92,6 +92,12 @@ def test_numbers_below_ten_are_in_every_split():
     assert [row["voice"] for row in again] != [row["voice"] for row in other]
 
 
+def test_digit_by_digit():
+    rows = data.spoken_numbers("validation", 40, digits=True)
+    assert {len(row["text"].split()) for row in rows} == {3}
+    assert {word for row in rows for word in row["text"].split()} == set(spoken.ONES[:10])
+
+
 def test_every_number_is_spelled_once():
     assert len({spoken.spell(n) for n in range(1000)}) == 1000
 
