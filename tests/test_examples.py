@@ -110,6 +110,24 @@ def test_wide_deep_reads_adult(tmp_path):
     )  # who studied longer earns more, in this made-up world
 
 
+@pytest.mark.slow  # half the steps of the whole: fewer tell digits from clutter, but not from one another
+def test_detection_beats_connected_components(tmp_path):
+    detection = example("detection")
+    found = detection.main(detection.Config(tiny=True, out=tmp_path))
+    assert found["FCOS AP50"] > found["components AP50"] + 0.05
+    assert found["components AP50"] > 0.2
+    assert (tmp_path / "boxes.png").stat().st_size > 10_000
+
+
+@pytest.mark.slow  # as above
+def test_segmentation_beats_connected_components(tmp_path):
+    segmentation = example("segmentation")
+    found = segmentation.main(segmentation.Config(tiny=True, out=tmp_path))
+    assert found["U-Net"] > found["components"] + 0.05
+    assert found["components"] > 0.2
+    assert (tmp_path / "masks.png").stat().st_size > 10_000
+
+
 @pytest.mark.slow  # it trains three networks
 def test_pretrained_weights_beat_training_from_scratch(tmp_path):
     pretrained = example("pretrained")
