@@ -212,10 +212,14 @@ def test_keras():
     assert "conv_general_dilated" not in names(lambda *a: accelerate(step)(*a, False), params, rest, x)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("float64")
 @pytest.mark.parametrize(
-    ("name", "config"), [("MobileNetV2", {"alpha": 0.35}), ("EfficientNetB0", {}), ("DenseNet121", {})]
+    ("name", "config"),
+    [
+        pytest.param("MobileNetV2", {"alpha": 0.35}, marks=pytest.mark.slow),
+        pytest.param("EfficientNetB0", {}, marks=pytest.mark.thorough),
+        pytest.param("DenseNet121", {}, marks=pytest.mark.thorough),
+    ],
 )
 def test_keras_applications(name, config):
     model, params, rest = _keras(name, **config)

@@ -69,6 +69,7 @@ def test_language_beats_a_linear_classifier_of_letters(tmp_path):
     assert set(part) == set(range(40))
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_gpt_beats_counts_of_single_tokens(tmp_path):
     gpt = example("gpt")
     found = gpt.main(gpt.Config(tiny=True, out=tmp_path))
@@ -139,6 +140,7 @@ def test_pretrained_weights_beat_training_from_scratch(tmp_path):
         assert tensors["fc.weight"].shape == (40, 64)
 
 
+@pytest.mark.slow  # half a minute: a whole ResNet-18
 def test_pretrained_classifies_an_image_by_the_weights_in_a_file(tmp_path):
     pretrained, image_file, path = example("pretrained"), tmp_path / "noise.png", tmp_path / "resnet18.safetensors"
     pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
@@ -171,6 +173,7 @@ def test_ppo_beats_random_moves(tmp_path):
     assert (tmp_path / "ppo.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow  # half a minute
 def test_images_beats_what_looks_at_pixels(tmp_path):
     images = example("images")
     found = images.main(images.Config(tiny=True, out=tmp_path))
@@ -214,6 +217,7 @@ def test_images_reads_what_is_on_disk(tmp_path, kind, sizes):
         assert all(record["image"].mean((0, 1)).argmax() == record["label"] for record in records)
 
 
+@pytest.mark.slow  # a quarter of a minute
 def test_images_learns_from_a_folder(tmp_path):
     images, path = example("images"), pictures(tmp_path / "data", "folder", 60)
     config = images.Config(data=path, tiny=True, hue=0.0, flip=True, mixed=1.0, batch=8, channels=(4, 4), out=tmp_path)

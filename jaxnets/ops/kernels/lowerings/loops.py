@@ -98,10 +98,11 @@ def _starts(problem: Problem) -> list[tuple[Any, ...]]:
         *outer, at = (t * d for t, d in zip(tap, window.dilation, strict=True))
         skip, phase = divmod(at, window.stride[-1])
         starts.append((*outer, at * channels) if _is_flat(problem) else (*outer, skip, phase * channels))
+    starts = [tuple(map(np.int32, start)) for start in starts]
     if not compat.COMPILES_EQUAL_LOOPS_ONCE:
         return starts
     distinct = sorted({place for start in starts for place in enumerate(start)})
-    hidden = lax.optimization_barrier([np.int32(number) for _, number in distinct])
+    hidden = lax.optimization_barrier([number for _, number in distinct])
     named = dict(zip(distinct, hidden, strict=True))
     return [tuple(named[place] for place in enumerate(start)) for start in starts]
 
@@ -119,11 +120,12 @@ def _of_strips(
     together = next(n for n in (4, 2, 1) if n <= most and steps % n == 0 and n * problem.taps <= 50)
 
     def products(index: jax.Array, starts: list[tuple[Any, ...]]) -> list[jax.Array]:
+        index = lax.convert_element_type(index, jnp.int32)  # also where integers have 64 bits, as the starts are
         where, rest = [(begin + index % count * wide) * scale], index // count
         for o in reversed(outer):
             where.insert(0, rest % o)
             rest = rest // o
-        dy = lax.dynamic_slice(y, (*where, *(0 for _ in strip[1:])), one).reshape(strip)
+        dy = lax.dynamic_slice(y, (*where, *(np.int32(0) for _ in strip[1:])), one).reshape(strip)
         first = [*(at * step for at, step in zip(where, problem.window.stride[:-1], strict=False)), where[-1]]
         parts = []
         for start in starts:
