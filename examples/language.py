@@ -5,7 +5,7 @@ Task:     names of countries, languages, scripts, currencies, cities, months and
           once, and whatever is called the same in two of the languages ("Andorra") is left out.
 Paper:    Kim (2014), Convolutional Neural Networks for Sentence Classification; on letters instead of words.
 Command:  python examples/language.py    (with --validation it is tested on a part of the phrases to learn from)
-Expected: 79.0 % of the held-out phrases right (seeds: 79.1, 78.8, 79.1), in two minutes of processor time. A linear
+Expected: 79.0 % of the held-out phrases right (seeds: 79.1, 78.8, 79.1), in a minute on two cores. A linear
           classifier of letters and pairs of them 71.4 %; a strong one, of all strings of up to four letters, 79.9 %.
 """
 
