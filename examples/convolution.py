@@ -106,8 +106,8 @@ def receptive_field() -> Row:
         gradient = np.asarray(jax.grad(pixel)(jnp.zeros((1, 48, 72, 1))))[0, :, :, 0]
         top, left = (middle[axis] * stride[axis] + offset[axis] for axis in (0, 1))
         inside = np.pad(np.ones((high, wide)), ((top, 48 - top - high), (left, 72 - left - wide)))
-        seen, box = np.where(gradient, gradient, np.nan), (left, top, wide, high)
-        row.append((viz.Picture(f"{name}: {high}×{wide}", seen, box=box), np.where(inside, gradient, np.nan)))
+        seen, box = np.where(gradient, gradient, np.nan), viz.Frame((left, top, left + wide, top + high))
+        row.append((viz.Picture(f"{name}: {high}×{wide}", seen, frames=[box]), np.where(inside, gradient, np.nan)))
     return row
 
 

@@ -113,8 +113,8 @@ def picture(image, true, found):
     right = np.asarray(ops.box_iou(found["boxes"], true["boxes"])) >= 0.5
     right &= found["labels"][:, None] == true["labels"][None]
     frames = [
-        viz.Frame(box, "" if each is true else str(digit), colour if good else "#ff4d4d", dashed=each is true)
-        for each, goods, colour in ((true, right.any(0), "white"), (found, right.any(1), "#4be08a"))
+        viz.Frame(box, "" if each is true else str(digit), color if good else "#ff4d4d", dashed=each is true)
+        for each, goods, color in ((true, right.any(0), "white"), (found, right.any(1), "#4be08a"))
         for box, digit, good in zip(each["boxes"], each["labels"], goods, strict=True)
     ]
     return viz.Picture("", image[..., 0], gray=True, frames=frames)

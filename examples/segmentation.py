@@ -25,8 +25,8 @@ from sklearn.svm import SVC
 from jaxnets import data, losses, metrics, models, ops, serial, train, viz
 from jaxnets.viz import style
 
-COLOURS = matplotlib.colormaps["tab10"](np.arange(10))[:, :3]  # of the digits
-COLOURS[7] = 0.35, 0.85, 0.65  # in place of gray
+COLORS = matplotlib.colormaps["tab10"](np.arange(10))[:, :3]  # of the digits
+COLORS[7] = 0.35, 0.85, 0.65  # in place of gray
 
 
 @dataclass(frozen=True)
@@ -109,8 +109,8 @@ def classical(scenes, images):
 
 
 def painted(image, found):
-    """(S, S, 3): the scene in gray, the pixels of each digit in its colour."""
-    return np.where(found[..., None] > 0, 0.2 * image + 0.8 * COLOURS[found - 1], (1 - 0.4 * found.any()) * image)
+    """(S, S, 3): the scene in gray, the pixels of each digit in its color."""
+    return np.where(found[..., None] > 0, 0.2 * image + 0.8 * COLORS[found - 1], (1 - 0.4 * found.any()) * image)
 
 
 def main(config: Config) -> dict[str, float]:
@@ -135,9 +135,9 @@ def main(config: Config) -> dict[str, float]:
     }
     note = "held-out scans; pieces of scans are clutter, to be left gray"
     figure = viz.gallery(rows, title="Digits in clutter, pixel by pixel", subtitle=note, across=1.2, up=1.2)
-    for k, colour in enumerate(COLOURS):
+    for k, color in enumerate(COLORS):
         place = {"x": 0.96 - 0.025 * (9 - k), "y": 0.965, "fontsize": style.TITLE, "fontweight": "bold"}
-        figure.text(s=str(k), color=colour, **place)
+        figure.text(s=str(k), color=color, **place)
     print(viz.save(figure, config.out / "masks.png"), *(f"{k} {v:.4f}" for k, v in result.items()), sep="\n")
     return result
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 def add_noise(
     key: jax.Array, x: jax.Array, *, low: float = 5.0, high: float = 25.0, tilt: float = 1.0, babble: float = 0.5
 ) -> jax.Array:
-    """Noise of a colour and a loudness of its own behind every recording, and another recording as babble.
+    """Noise of a color and a loudness of its own behind every recording, and another recording as babble.
 
     Shapes: `(N, S) → (N, S)`, samples of sound.
 

@@ -33,7 +33,7 @@ def film(
     """Moments of a game in a strip, and below it lines over the moves, under the moment that they belong to.
 
     Args:
-        frames: (T, H, W, C), one for each move; a pixel is drawn in the colour of its first channel that is not 0.
+        frames: (T, H, W, C), one for each move; a pixel is drawn in the color of its first channel that is not 0.
         panels: name of the y axis -> name of a line -> (T,), a number for each move.
         title, subtitle: the figure's.
         shown: frames of the strip, at equal distances.

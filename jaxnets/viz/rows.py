@@ -20,7 +20,7 @@ SATURATED = 0.99  # a map's scale ends at this quantile of its values, or else a
 
 
 class Frame(NamedTuple):
-    """One box of a `Picture`: what a detector found, or was to find.
+    """One box on a `Picture`.
 
     Attributes:
         box: (x1, y1, x2, y2), the corners in pixels.
@@ -43,15 +43,13 @@ class Picture(NamedTuple):
         pixels: (H, W), a feature map or a gray image, or (H, W, 3), a colour image in [0, 1]. NaN is no pixel.
         corner: (h, w), a filter to draw in the lower right corner, blue for negative and red for positive.
         gray: draw (H, W) from black, its lowest value, to white, its highest, rather than zero white.
-        box: (left, top, width, height) of a frame, in pixels.
-        frames: more of them, the last on top.
+        frames: boxes to draw, the last on top.
     """
 
     title: str
     pixels: np.ndarray
     corner: np.ndarray | None = None
     gray: bool = False
-    box: tuple[float, float, float, float] | None = None
     frames: Sequence[Frame] = ()
 
 
@@ -109,10 +107,6 @@ def _draw(axes: Axes, picture: Picture) -> None:
     bare(axes)
     axes.set_facecolor(NOTHING)
     axes.set_title(picture.title, fontsize=SMALL, color=MUTED, loc="left", pad=2.5)
-    if picture.box is not None:
-        left, top, across, up = picture.box
-        corners = ([left, left + across, left + across, left, left], [top, top, top + up, top + up, top])
-        axes.plot(*(np.array(side) - 0.5 for side in corners), color=INK, linewidth=0.9)
     for frame in picture.frames:
         x1, y1, x2, y2 = np.asarray(frame.box, np.float64) - 0.5  # the middle of the first pixel is at 0
         look = {"color": frame.color, "linewidth": 1.1, "linestyle": "--" if frame.dashed else "-"}

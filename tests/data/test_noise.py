@@ -1,4 +1,4 @@
-"""Noise as loud as was asked for, of another colour for each, in every dtype."""
+"""Noise as loud as was asked for, of another color for each, in every dtype."""
 
 import jax
 import jax.numpy as jnp

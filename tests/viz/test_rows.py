@@ -11,7 +11,7 @@ def test_every_picture_is_drawn_under_its_heading(pixels):
     map[0, 0] = np.nan
     rows = {
         "A row": [viz.Picture("map", map, corner=np.eye(3)), viz.Picture("gray", map, gray=True)],
-        "": [viz.Picture("colour", np.full((6, 8, 3), 0.5), box=(1, 2, 3, 4))],
+        "": [viz.Picture("colour", np.full((6, 8, 3), 0.5))],
     }
     figure = viz.gallery(rows, title="Seen", subtitle="a note")
     assert [text.get_text() for text in figure.texts] == ["Seen", "a note", "A row"]
@@ -21,8 +21,6 @@ def test_every_picture_is_drawn_under_its_heading(pixels):
     assert 1.9 < high < 2  # the strongest values do not set the scale
     assert figure.axes[1].images[0].get_clim() == (pytest.approx(-1.91, abs=0.01), 2)
     assert len(figure.axes[0].child_axes) == 1
-    left, top = figure.axes[2].lines[0].get_xdata(), figure.axes[2].lines[0].get_ydata()
-    assert (min(left), max(left), min(top), max(top)) == (0.5, 3.5, 1.5, 5.5)
     pixels(figure)
 
 
