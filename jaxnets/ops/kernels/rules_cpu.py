@@ -6,14 +6,25 @@ from math import prod
 
 import jax.numpy as jnp
 
+from jaxnets.ops.kernels.lowerings import chunks, winograd
 from jaxnets.ops.kernels.lowerings.matmul import positions
 from jaxnets.ops.kernels.planning import Rule
 from jaxnets.ops.kernels.problem import Problem
 
 
 def _winograd(problem: Problem) -> bool:
-    """Whether the maps are large enough for the transforms to pay, and small enough for malloc to keep their memory."""
-    return positions(problem) >= 1024 and prod(problem.x_shape) * 5 * problem.dtype.itemsize < 33 << 20
+    """Whether there are enough channels and tiles for the sums of Winograd's transforms to pay, and the tiles of one image
+    stay in cache."""
+    if not winograd.fits(problem) or min(problem.channels, problem.filters) < 48:
+        return False
+    enough = problem.batch * prod(winograd.tiles(problem.window)) >= 96 and problem.multiply_adds >= 28_000_000
+    return enough and winograd.transformed(problem, max(problem.channels, problem.filters)) <= chunks.CACHE
+
+
+def _winograd_rows(problem: Problem) -> bool:
+    """As `_winograd`, for maps whose tiles leave the cache: the half of it that needs half the memory."""
+    large = positions(problem) >= 1024 and prod(problem.x_shape) * 5 * problem.dtype.itemsize < 33 << 20
+    return large and min(problem.channels, problem.filters) >= 192
 
 
 def _library(problem: Problem) -> bool:
@@ -79,12 +90,13 @@ RULES = (
         "strided input gradient: one product, then sums of its columns",
     ),
     Rule("phases", lambda p: True, "strided input gradient over one axis: a convolution per phase"),
+    Rule("winograd", _winograd, "3×3 of many channels: fewer products"),
     Rule(
         "unfold",
         lambda p: positions(p) < 512 and p.taps > 1 and _few_taps(p),
         "small maps of many channels: one product of patches",
     ),
-    Rule("winograd rows", lambda p: _winograd(p) and min(p.channels, p.filters) >= 192, "3×3 of many channels"),
+    Rule("winograd rows", _winograd_rows, "3×3 of many channels, large maps"),
     Rule(
         "canonical",
         lambda p: _small_gradient(p) or not _few_taps(p),

@@ -27,7 +27,7 @@ TABLE: dict[str, Lowering] = {
     "taps": Lowering(matmul.taps, matmul.taps_fit, "map"),
     "unfold": Lowering(matmul.wide, matmul.wide_fits, "map"),
     "winograd": Lowering(winograd.run, winograd.fits, "map", exact=False),
-    "winograd rows": Lowering(winograd.rows, winograd.fits, "map", exact=False),
+    "winograd rows": Lowering(winograd.rows, winograd.rows_fit, "map", exact=False),
     "planes": Lowering(planes.run, planes.fits, "map"),
     "columns": Lowering(columns.run, columns.fits, "map"),
     "sub-pixel": Lowering(turned.subpixel, turned.subpixel_fits, "map"),
