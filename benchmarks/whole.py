@@ -96,10 +96,10 @@ def tolerance(whole: Whole, images: tuple[int, ...]) -> float:
     """What rounding explains of the norm of a leaf's gradient.
 
     A product's rounding eps moves a share eps of the activations to the other side of a kink, and their derivatives
-    with them: sqrt(eps) of the norm, a random walk over the layers. Times 8, for other orders of summation: the gradients
-    of a ResNet-50 on plain lax in float32 lie up to 2.8 % of their norm from those in float64, and ours up to 2.5 %
-    (median 2.1 % both). No less than one activation moves: of the last map, a 32nd as high and wide as the images, with some 256 channels, that is
-    a share that counts where images are small.
+    with them: sqrt(eps) of the norm, a random walk over the layers. Times 8, for other orders of summation: of a
+    ResNet-50 in float32 the gradients lie up to 2.8 % of their norm from those in float64 on plain lax, and up to 2.5 %
+    with ours (median 2.1 % both). No less than one activation moves: of the last map, a 32nd as high and wide as the
+    images, with some 256 channels, that is a share that counts where images are small.
     """
     eps = agree.rounding(np.float32, jax.default_backend(), products=True)
     last = prod(images[:-1]) / 32**2 * 256

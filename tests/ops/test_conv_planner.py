@@ -39,22 +39,25 @@ CHOICES: tuple[tuple[str, Member, Sample, str], ...] = (
     ("blocks", FORWARD, image(56, 4, 3, 96, stride=4), "float32"),
     ("blocks", INPUT, image(56, 2, 96, 192, stride=2), "float32"),
     ("phases", INPUT, image(56, 3, 144, 144, stride=2, groups=144), "float32"),
-    ("merge groups", FORWARD, image(56, 3, 128, 128, groups=32), "float32"),
+    ("grouped slices", FORWARD, image(56, 3, 128, 128, groups=32), "float32"),
+    ("merge groups", FORWARD, image(56, 5, 128, 128, groups=32), "float32"),
     ("merge groups", WEIGHT, image(56, 3, 128, 128, groups=32), "float32"),
     ("each group", FORWARD, image(28, 3, 128, 128, groups=2), "float32"),
     ("taps", FORWARD, image(28, 3, 16, 16), "int32"),
     ("phases", INPUT, image(56, 3, 16, 32, stride=2), "int32"),
     ("planes", FORWARD, Sample("3x3x3", (16, 28, 28), (3, 3, 3), 16, 32), "float32"),
     ("sub-pixel", INPUT, image(64, 4, 3, 64, stride=2), "float32"),
+    ("shared patches", INPUT, image(56, 4, 64, 128, stride=2), "float32"),
     ("columns", INPUT, image(56, 3, 64, 128, stride=2), "float32"),
     ("phases", INPUT, line(4096, 5, 64, 64, stride=2), "float32"),
     ("unfold", FORWARD, image(7, 3, 512, 512, batch=4), "float32"),
-    ("winograd rows", FORWARD, image(28, 3, 256, 256, batch=4), "float32"),
+    ("winograd", FORWARD, image(28, 3, 256, 256, batch=4), "float32"),
+    ("winograd", WEIGHT, image(28, 3, 256, 256, batch=4), "float32"),
     ("canonical", WEIGHT, image(14, 3, 64, 64, batch=1), "float32"),
     ("canonical", WEIGHT, line(4096, 5, 64, 64), "float32"),
-    ("patches", WEIGHT, image(56, 3, 64, 64), "float32"),
-    ("one by one", FORWARD, image(28, 3, 64, 64)._replace(copies=8), "float32"),
-    (LAX, FORWARD, image(56, 3, 64, 64), "float32"),
+    ("patches", WEIGHT, image(56, 3, 32, 32), "float32"),
+    ("one by one", FORWARD, image(28, 3, 32, 32)._replace(copies=8), "float32"),
+    (LAX, FORWARD, image(56, 3, 32, 32), "float32"),
     (LAX, FORWARD, image(224, 7, 3, 64, stride=2), "float32"),
 )
 each = pytest.mark.parametrize(("name", "member", "sample", "dtype"), CHOICES, ids=str)
@@ -94,7 +97,7 @@ def test_what_is_asked_for_is_taken_where_it_fits(member: Member, platform: str)
 
 
 def test_what_was_measured_goes_before_the_rules_and_after_what_is_asked_for() -> None:
-    problem = image(56, 3, 64, 64).problem(FORWARD)
+    problem = image(56, 3, 32, 32).problem(FORWARD)
     with measured.supposing(problem, "unfold"):
         assert planner.plan(problem, "cpu").lowering == "unfold"
         assert planner.plan(problem.but(lowering="taps"), "cpu").lowering == "taps"
@@ -124,8 +127,8 @@ def primitives(problem: Problem) -> dict[str, set[str]]:
         ("int16", 1, "taps", "int32"),
         ("uint16", 1, "taps", "int32"),
         ("int32", 1, "taps", "int32"),
-        ("bfloat16", 64, LAX, "bfloat16"),  # which XLA widens by itself
-        ("float16", 64, LAX, "float16"),
+        ("bfloat16", 32, LAX, "bfloat16"),  # which XLA widens by itself
+        ("float16", 32, LAX, "float16"),
     ],
 )
 def test_the_dtype_sums_are_taken_in(dtype: str, channels: int, name: str, computed: str) -> None:

@@ -13,18 +13,14 @@ from jaxnets.ops.kernels.problem import Problem
 
 
 def _winograd(problem: Problem) -> bool:
-    """Whether there are enough channels and tiles for the sums of Winograd's transforms to pay, and the tiles of one image
-    stay in cache."""
-    if not winograd.fits(problem) or min(problem.channels, problem.filters) < 48:
+    """Whether Winograd's sums pay: channels and tiles enough, and the tiles of one image about within cache."""
+    narrow = min(problem.channels, problem.filters)
+    if not winograd.fits(problem) or narrow < 48:
         return False
     enough = problem.batch * prod(winograd.tiles(problem.window)) >= 96 and problem.multiply_adds >= 28_000_000
-    return enough and winograd.transformed(problem, max(problem.channels, problem.filters)) <= chunks.CACHE
-
-
-def _winograd_rows(problem: Problem) -> bool:
-    """As `_winograd`, for maps whose tiles leave the cache: the half of it that needs half the memory."""
-    large = positions(problem) >= 1024 and prod(problem.x_shape) * 5 * problem.dtype.itemsize < 33 << 20
-    return large and min(problem.channels, problem.filters) >= 192
+    return enough and winograd.transformed(problem, max(problem.channels, problem.filters)) <= chunks.CACHE * (
+        3 if narrow >= 128 else 1
+    )
 
 
 def _library(problem: Problem) -> bool:
@@ -72,6 +68,11 @@ RULES = (
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
     Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient"),
+    Rule(
+        "grouped slices",
+        lambda p: p.taps * p.per_group[0] <= 72 and p.per_group[1] in (4, 8),
+        "small groups: a sum of shifted slices, a channel at a time",
+    ),
     Rule("merge groups", lambda p: min(p.per_group) < 16, "small groups: merged into block-diagonal ones"),
     Rule("each group", lambda p: True, "large groups: one by one"),
     Rule(
@@ -85,6 +86,11 @@ RULES = (
         "strided input gradient of few channels: all phases in one convolution",
     ),
     Rule(
+        "shared patches",
+        lambda p: p.window.rank > 1 and (positions(p) >= 2048 or p.taps >= 64),
+        "strided input gradient, stride divides size: a product of patches that all phases share",
+    ),
+    Rule(
         "columns",
         lambda p: p.window.rank > 1 and _few_taps(p),
         "strided input gradient: one product, then sums of its columns",
@@ -96,7 +102,6 @@ RULES = (
         lambda p: positions(p) < 512 and p.taps > 1 and _few_taps(p),
         "small maps of many channels: one product of patches",
     ),
-    Rule("winograd rows", _winograd_rows, "3×3 of many channels, large maps"),
     Rule(
         "canonical",
         lambda p: _small_gradient(p) or not _few_taps(p),

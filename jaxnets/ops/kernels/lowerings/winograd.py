@@ -4,9 +4,9 @@ F(2, 3) makes two outputs of a row of four inputs with four products instead of 
 https://arxiv.org/abs/1509.09308). Its sums and differences cost about twice the rounding error of the direct form in
 float32; an infinity becomes NaN in the neighbors that share its four inputs, or, in the weight gradient, in all taps.
 
-The sixteen products are four calls of XLA's CPU library, of four each: what is done to the rows is stacked, so that what
-is done to the columns is one loop for all four, which halves the code to compile. Each step is sums of whole slices: as
-a contraction with a 4×4 matrix it took longer than the products.
+The sixteen products are four calls of XLA's CPU library, of four each: what is done to the rows is stacked, so that
+what is done to the columns is one loop for all four, which halves the code to compile. Each step is sums of whole
+slices: as a contraction with a 4×4 matrix it took longer than the products.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from jax import lax
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import chunks, shapes
 from jaxnets.ops.kernels.lowerings.matmul import upright
-from jaxnets.ops.kernels.problem import Problem, exact
+from jaxnets.ops.kernels.problem import Problem
 
 _FOUR = range(4)
 WHOLE = 18 << 20  # bytes of transformed maps up to which the weight gradient takes all images at once
@@ -76,11 +76,10 @@ def tiles(window: Window) -> list[int]:
     return [-(-o // 2) for o in window.out]
 
 
-def _grown(x: jax.Array, window: Window, axes: int) -> jax.Array:
-    """x padded, on the first `axes` axes to whole tiles of four inputs every two."""
+def _grown(x: jax.Array, window: Window) -> jax.Array:
+    """x padded to whole tiles of four inputs every two."""
     pads = shapes.exact_pads(window)
-    odd = [(low, high + o % 2) for (low, high), o in zip(pads, window.out, strict=True)]
-    return shapes.resized(x, [*odd[:axes], *((0, 0) for _ in pads[axes:])])
+    return shapes.resized(x, [(low, high + o % 2) for (low, high), o in zip(pads, window.out, strict=True)])
 
 
 def _every_second(x: jax.Array, start: int, count: int, axis: int) -> jax.Array:
@@ -96,15 +95,17 @@ def _stacked_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem:
 def _tiles(x: jax.Array, window: Window) -> Tiles:
     """Every tile of 4×4 inputs in its factors: (row of the tile, tiles, C) for each column of it."""
     high, wide = tiles(window)
-    xp = _grown(x, window, 2)
+    xp = _grown(x, window)
     by_rows = jnp.stack(_inputs(*(_every_second(xp, i, high, 1) for i in _FOUR)))
     by_both = _inputs(*(_every_second(by_rows, j, wide, 3) for j in _FOUR))
     return [v.reshape(4, -1, x.shape[-1]) for v in by_both]
 
 
 def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array:
-    """F(2×2, 3×3): sixteen products over a quarter of the positions each, 2.25 times fewer multiply-adds; as many images
-    at a time as keep within cache."""
+    """F(2×2, 3×3): sixteen products over a quarter of the positions each, 2.25 times fewer multiply-adds.
+
+    As many images at a time as keep within cache.
+    """
     if problem.member == "weight_gradient":
         return _weight_gradient(problem, a, b)
     window = problem.window
@@ -165,23 +166,3 @@ def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
 def _taps(problem: Problem, made: Tiles) -> jax.Array:
     across = [_to_taps(*(v[i] for i in _FOUR)) for v in _to_taps(*made)]
     return upright(jnp.stack([v[i] for i in range(3) for v in across]), problem.w_shape)
-
-
-def rows_fit(problem: Problem) -> bool:
-    """The forward pass of what `fits`."""
-    return fits(problem) and problem.member == "forward"
-
-
-def rows(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array:
-    """F(2, 3) along the first axis alone, 1.5 times fewer multiply-adds: four convolutions of 1×3 on half the rows."""
-    window = problem.window
-    high = tiles(window)[0]
-    xp = _grown(x, window, 1)
-    kernels = _kernels(*(w[i] for i in range(3)))
-    by_rows = _inputs(*(_every_second(xp, i, high, 1) for i in _FOUR))
-    low = (0, window.full_pads[1][0])
-    flat = exact((high, window.spatial[1]), (1, 3), (1, 1), (1, 1), low, (high, window.out[1]))
-    part = problem.but(window=flat, lowering="lax")
-    y = jnp.stack(_outputs(*(compute(part, by_rows[a], kernels[a][None]) for a in _FOUR)), axis=2)
-    y = y.reshape(problem.batch, 2 * high, window.out[1], problem.filters)
-    return lax.slice(y, [0] * 4, problem.y_shape)
