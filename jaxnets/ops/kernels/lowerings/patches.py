@@ -15,6 +15,7 @@ from jaxnets.ops.kernels.lowerings.matmul import gram, upright
 from jaxnets.ops.kernels.problem import Problem
 
 _ROWS = 784  # rows a product should have at least: a small contraction does not fill the machine
+_NARROW = 64  # columns that a patch of a row should have more than: the rows of a window side by side otherwise
 
 
 def fits(problem: Problem) -> bool:
@@ -25,10 +26,12 @@ def fits(problem: Problem) -> bool:
 def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array:
     """`patchesᵀ · y`, the patches along the last axis alone: a tap of the other axes is the same patches some rows on.
 
-    A patch is then written once for each tap of a row instead of once for each tap of the window.
+    A patch is then written once for each tap of a row instead of once for each tap of the window; where that makes a
+    narrow product, of a few channels, once for each tap of the window after all.
     """
     window = problem.window
     *outer, last = window.size
+    narrow = last * problem.channels <= _NARROW
     width = (window.out[-1] - 1) * window.stride[-1] + 1
 
     def product(x: jax.Array, y: jax.Array) -> jax.Array:
@@ -37,11 +40,13 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
         starts = [t * window.dilation[-1] for t in range(last)]
         shifted = [lax.slice_in_dim(xp, s, s + width, stride=window.stride[-1], axis=axis) for s in starts]
         rows = lax.concatenate(shifted, xp.ndim - 1)
-        under = (shapes.rows(shapes.tap(rows, window, at)) for at in np.ndindex(*outer))
-        return jnp.stack([gram(each, flat, problem) for each in under])
+        under = [shapes.tap(rows, window, at) for at in np.ndindex(*outer)]
+        if narrow:
+            return gram(shapes.rows(lax.concatenate(under, xp.ndim - 1)), flat, problem)
+        return jnp.stack([gram(shapes.rows(each), flat, problem) for each in under])
 
     positions = prod(window.out)
-    size = positions * last * problem.channels * problem.dtype.itemsize
+    size = positions * (problem.taps if narrow else last) * problem.channels * problem.dtype.itemsize
     n = chunks.images(problem.batch, size, max(chunks.CACHE // 2, _ROWS // positions * size))
     if n == problem.batch:
         return upright(product(x, y), problem.w_shape)
