@@ -82,11 +82,8 @@ def _looped(
     last = len(problem.result) - 1
 
     def put(g: jax.Array, result: jax.Array) -> jax.Array:
-        pair = (
-            lax.dynamic_slice_in_dim(v, g * width, width, axis=v.ndim - 1)
-            for v, width in zip((a, b), widths, strict=True)
-        )
+        pair = (shapes.some(v, g * np.int32(width), width, v.ndim - 1) for v, width in zip((a, b), widths, strict=True))
         part = compute(one, *pair)
-        return lax.dynamic_update_slice_in_dim(result, part, g * part.shape[-1], axis=last)
+        return shapes.put(result, part, g * np.int32(part.shape[-1]), last)
 
-    return lax.fori_loop(0, problem.groups, put, shapes.zeros(problem.result, a))
+    return shapes.loop(problem.groups, put, shapes.zeros(problem.result, a))

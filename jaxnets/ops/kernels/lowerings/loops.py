@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
 from typing import Any
 
@@ -14,7 +15,7 @@ from jaxnets import compat
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
-Total = tuple[jax.Array, ...]  # a sum for each tap
+Total = tuple[jax.Array, ...]  # for each tap of the last axis, the sums for each tap of the others
 
 LONG, STRIP = 65536, 16384  # elements: rows beyond the one are taken in strips of up to the other, 64 KB a tap
 
@@ -45,16 +46,20 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
         y = y.reshape(problem.batch, *window.out[:-1], width * channels)
 
     def of_image(index: jax.Array, totals: list[Total]) -> list[Total]:
-        image = _rowwise(shapes.padded(lax.dynamic_slice_in_dim(x, index, 1), window), problem)
-        of = lax.dynamic_index_in_dim(y, index, keepdims=False)
+        image = _rowwise(shapes.padded(shapes.some(x, index, 1), window), problem)
+        of = lax.squeeze(shapes.some(y, index, 1), (0,))
         return [_of_strips(image, of, total, problem, *strip) for total, strip in zip(totals, strips, strict=True)]
 
-    start = [
-        tuple(shapes.zeros((wide * channels,) if flat else (wide, channels), x) for _ in range(problem.taps))
-        for _, wide, _ in strips
+    outer, inner = prod(window.size[:-1]), window.size[-1]
+    totals = []
+    for _, wide, _ in strips:
+        zero = shapes.zeros((outer, wide * channels) if flat else (outer, wide, channels), x)
+        totals.append((zero,) * inner)
+    totals = shapes.loop(problem.batch, of_image, totals)
+    sums = [
+        lax.concatenate([each.reshape(outer, 1, -1, channels) for each in total], 1).sum(2, dtype=x.dtype)
+        for total in totals
     ]
-    totals = lax.fori_loop(0, problem.batch, of_image, start)
-    sums = [jnp.stack(total).reshape(problem.taps, -1, channels).sum(1) for total in totals]
     return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
 
 
@@ -87,58 +92,71 @@ def _rowwise(image: jax.Array, problem: Problem) -> jax.Array:
 
 
 def _starts(problem: Problem) -> list[tuple[Any, ...]]:
-    """Per tap, where in the image the elements under it begin, were the row of outputs the first.
-
-    XLA is kept from knowing the numbers where that makes what adds up one tap the same program as what adds up any
-    other, to be compiled once: nine times for nine taps took longer than all else of a depthwise network.
-    """
+    """Per tap of the last axis, where in a row of the image the elements under it begin, were the strip the first."""
     window, channels = problem.window, problem.channels
     starts = []
-    for tap in np.ndindex(*window.size):
-        *outer, at = (t * d for t, d in zip(tap, window.dilation, strict=True))
+    for tap in range(window.size[-1]):
+        at = tap * window.dilation[-1]
         skip, phase = divmod(at, window.stride[-1])
-        starts.append((*outer, at * channels) if _is_flat(problem) else (*outer, skip, phase * channels))
-    starts = [tuple(map(np.int32, start)) for start in starts]
-    if not compat.COMPILES_EQUAL_LOOPS_ONCE:
-        return starts
-    distinct = sorted({place for start in starts for place in enumerate(start)})
-    hidden = lax.optimization_barrier([number for _, number in distinct])
-    named = dict(zip(distinct, hidden, strict=True))
-    return [tuple(named[place] for place in enumerate(start)) for start in starts]
+        starts.append((at * channels,) if _is_flat(problem) else (skip, phase * channels))
+    return list(zip(*map(_hidden, zip(*starts, strict=True)), strict=True))
+
+
+def _hidden(numbers: Sequence[int]) -> list[Any]:
+    """Numbers that XLA does not know, where that makes what adds up one tap the same program as what adds up any other,
+    to be compiled once: nine times for nine taps took longer than all else of a depthwise network."""
+    known = [np.int32(n) for n in numbers]
+    return list(lax.optimization_barrier(known)) if compat.COMPILES_EQUAL_LOOPS_ONCE else known
 
 
 def _of_strips(
     image: jax.Array, y: jax.Array, total: Total, problem: Problem, begin: int, wide: int, count: int
 ) -> Total:
-    """Add what the strips of one image contribute to each tap."""
-    outer, flat = problem.window.out[:-1], _is_flat(problem)
-    scale = problem.channels if flat else 1
-    strip = total[0].shape
-    one = (*(1 for _ in outer), *strip)
-    steps = prod(outer) * count
-    most = 4 if prod(strip) <= 4096 else 2  # each is code to compile
-    together = next(n for n in (4, 2, 1) if n <= most and steps % n == 0 and n * problem.taps <= 50)
+    """Add what the strips of one image contribute to each tap.
 
-    def products(index: jax.Array, starts: list[tuple[Any, ...]]) -> list[jax.Array]:
-        index = lax.convert_element_type(index, jnp.int32)  # also where integers have 64 bits, as the starts are
-        where, rest = [(begin + index % count * wide) * scale], index // count
-        for o in reversed(outer):
-            where.insert(0, rest % o)
-            rest = rest // o
-        dy = lax.dynamic_slice(y, (*where, *(np.int32(0) for _ in strip[1:])), one).reshape(strip)
-        first = [*(at * step for at, step in zip(where, problem.window.stride[:-1], strict=False)), where[-1]]
-        parts = []
-        for start in starts:
-            at = [a + b for a, b in zip(first, start, strict=False)]
-            parts.append(lax.dynamic_slice(image, (*at, *start[len(at) :]), one).reshape(strip) * dy)
-        return parts
+    A step takes one tap of the outer axes, and every tap of the last: written out, all taps of a 7×7 window in each
+    layer were half of what XLA had to compile of a network.
+    """
+    window, flat = problem.window, _is_flat(problem)
+    outer, strides, dilations = (each[:-1] for each in (window.out, window.stride, window.dilation))
+    scale = problem.channels if flat else 1
+    strip = total[0].shape[1:]
+    one = (*(1 for _ in outer), *strip)
+    taps, steps = total[0].shape[0], prod(outer) * count
+    most = 4 if prod(strip) <= 4096 else 2  # each is code to compile
+    together = next(n for n in (4, 2, 1) if n <= most and steps % n == 0 and n * len(total) <= 28)
+
+    def position(index: jax.Array) -> list[jax.Array]:
+        """Of a step, the row of outputs on each outer axis and the strip's first element."""
+        along, rest = shapes.parted(index, count)
+        where = [shapes.scaled(along, wide * scale, begin * scale)]
+        for o in reversed(outer[1:]):
+            at, rest = shapes.parted(rest, o)
+            where.insert(0, at)
+        return [rest, *where] if outer else where
+
+    def offsets(tap: jax.Array) -> list[jax.Array]:
+        """How far a tap of the outer axes lies from the window's first element on each."""
+        away: list[jax.Array] = []
+        for size, d in zip(reversed(window.size[:-1]), reversed(dilations), strict=True):
+            at, tap = shapes.parted(tap, size)
+            away.insert(0, shapes.scaled(at, d))
+        return away
 
     def step(index: jax.Array, total: Total) -> Total:
-        starts = _starts(problem)
+        tap, index = shapes.parted(index, taps)
+        away, starts = offsets(tap), _starts(problem)
+        sums = [each[0] if taps == 1 else lax.squeeze(shapes.some(each, tap, 1), (0,)) for each in total]
         for u in range(together):
-            total = tuple(a + b for a, b in zip(total, products(index * together + u, starts), strict=True))
-        return total
+            where = position(shapes.scaled(index, together, u))
+            dy = shapes.cut(y, (*where, *(np.int32(0) for _ in strip[1:])), one).reshape(strip)
+            rows = [shapes.scaled(at, s) + by for at, s, by in zip(where, strides, away, strict=False)]
+            for t, (first, *rest) in enumerate(starts):
+                under = shapes.cut(image, (*rows, where[-1] + first, *rest), one).reshape(strip)
+                sums[t] = sums[t] + under * dy
+        if taps == 1:
+            return tuple(each[None] for each in sums)
+        return tuple(shapes.put(each, new[None], tap) for each, new in zip(total, sums, strict=True))
 
-    if steps == together:
-        return step(jnp.zeros((), jnp.int32), total)
-    return lax.fori_loop(0, steps // together, step, total)
+    turns = steps // together * taps
+    return step(jnp.int32(0), total) if turns == 1 else shapes.loop(turns, step, total)

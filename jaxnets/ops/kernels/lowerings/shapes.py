@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -75,6 +76,48 @@ def tap(xp: jax.Array, window: Window, at: Sequence[int], first: int = 1) -> jax
 def taps(window: Window) -> Iterator[tuple[int, ...]]:
     """The taps of a window in row-major order."""
     return np.ndindex(*window.size)
+
+
+# Loops and the pieces they take. JAX's own count twice and allow for negative positions, for which XLA has to find out
+# that there are none: in a large network that is much of what it compiles.
+
+
+def loop(count: int, step: Callable[[jax.Array, Any], Any], start: Any) -> Any:
+    """`step(i, carry)` for i in 0 … count - 1, i an int32."""
+
+    def turn(carry: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
+        index, inner = carry
+        return index + np.int32(1), step(index, inner)
+
+    return lax.while_loop(lambda carry: carry[0] < np.int32(count), turn, (jnp.int32(0), start))[1]
+
+
+def cut(x: jax.Array, starts: Sequence[Any], sizes: Sequence[int]) -> jax.Array:
+    """The block of x of these sizes that begins there, wholly inside."""
+    return lax.dynamic_slice(x, starts, sizes, allow_negative_indices=False)
+
+
+def some(x: jax.Array, start: jax.Array, count: int, axis: int = 0) -> jax.Array:
+    """`count` elements of an axis from `start` on."""
+    return lax.dynamic_slice_in_dim(x, start, count, axis, allow_negative_indices=False)
+
+
+def put(x: jax.Array, part: jax.Array, start: jax.Array, axis: int = 0) -> jax.Array:
+    """x with `part` in place of its elements of an axis from `start` on."""
+    return lax.dynamic_update_slice_in_dim(x, part, start, axis, allow_negative_indices=False)
+
+
+def parted(index: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+    """index % count and index // count, of what is not negative."""
+    if count == 1:
+        return jnp.int32(0), index
+    return lax.rem(index, np.int32(count)), lax.div(index, np.int32(count))
+
+
+def scaled(index: jax.Array, by: int, more: int = 0) -> jax.Array:
+    """index * by + more."""
+    index = index if by == 1 else index * np.int32(by)
+    return index if more == 0 else index + np.int32(more)
 
 
 def rows(x: jax.Array) -> jax.Array:

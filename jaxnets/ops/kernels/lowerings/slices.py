@@ -48,11 +48,15 @@ def _sum(xp: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     """The sum over padded x. A filter multiplier makes as many, of every multiplier-th filter each, side by side."""
     channels = xp.shape[-1]
     kernels = w.reshape(-1, channels, w.shape[-1] // channels)
-    ones = (1,) * (window.rank + 1)
+    shape = (xp.shape[0], *window.out, channels)
 
     def filtered(which: int) -> jax.Array:
+        own = lax.index_in_dim(kernels, which, axis=2, keepdims=False)
         return _added(
-            shapes.tap(xp, window, at) * kernels[t, :, which].reshape(*ones, channels)
+            lax.mul(
+                shapes.tap(xp, window, at),
+                lax.broadcast_in_dim(lax.slice_in_dim(own, t, t + 1), shape, (0, len(shape) - 1)),
+            )
             for t, at in enumerate(shapes.taps(window))
         )
 
@@ -117,7 +121,9 @@ def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
     y = shapes.zeros(problem.y_shape, x)
     for ranges in _pieces(problem.window):
         part = _sum(*_cut(x, w, problem.window, ranges))
-        y = lax.dynamic_update_slice(y, part, [np.int32(at) for at in (0, *(start for start, _ in ranges), 0)])
+        y = lax.dynamic_update_slice(
+            y, part, [np.int32(at) for at in (0, *(start for start, _ in ranges), 0)], allow_negative_indices=False
+        )
     return y
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window
@@ -143,12 +144,12 @@ def _weight_gradient(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
         return _taps(problem, _products(problem, x, y))
 
     def part(index: jax.Array, total: Tiles) -> Tiles:
-        images = (lax.dynamic_slice_in_dim(v, index * n, n) for v in (x, y))
+        images = (shapes.some(v, index * np.int32(n), n) for v in (x, y))
         return jax.tree.map(jnp.add, total, _products(problem, *images))
 
     made = jax.eval_shape(partial(_products, problem), x[:n], y[:n])
     start = jax.tree.map(lambda each: shapes.zeros(each.shape, x), made)
-    return _taps(problem, lax.fori_loop(0, problem.batch // n, part, start))
+    return _taps(problem, shapes.loop(problem.batch // n, part, start))
 
 
 def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
