@@ -19,7 +19,7 @@ from jaxnets import compat, ops
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels import planner
 from jaxnets.ops.kernels.family import bind
-from jaxnets.ops.kernels.lowerings import TABLE, loops
+from jaxnets.ops.kernels.lowerings import TABLE, loops, matmul
 from jaxnets.ops.kernels.planning import candidates
 from jaxnets.ops.kernels.problem import MEMBERS, Member, Problem
 from tests.ops.lowering_cases import (
@@ -110,6 +110,26 @@ def test_long_rows_in_strips(sample: Sample, monkeypatch: pytest.MonkeyPatch) ->
     problem = sample.problem("weight_gradient")
     run = partial(planner.run, "rows", problem, platform="cpu")
     check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows in strips")
+
+
+TALL = [
+    (name, s)
+    for name, member, s in CASES
+    if name in ("matmul", "patches", "taps") and member == "weight_gradient" and not s.copies
+]
+
+
+@pytest.mark.parametrize(("name", "sample"), TALL, ids=str)
+def test_tall_products_in_halves(name: str, sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All samples are short, so what is tall must be lowered; of an odd number of rows there are no halves."""
+    monkeypatch.setattr(matmul, "TALL", 2)
+    problem = sample.problem("weight_gradient")
+    run = partial(planner.run, name, problem, platform="cpu")
+    operands = expected(sample, problem.member)[0]
+    dots = [e for _, e, _ in compat.equations(jax.make_jaxpr(run)(*operands).jaxpr) if "dot" in e.primitive.name]
+    halves = matmul.positions(problem) % 2 == 0
+    assert {bool(e.params["dimension_numbers"][1][0]) for e in dots} == {halves}
+    check(quickly(run)(*operands), sample, problem.member, what=f"{name} in halves")
 
 
 def firsts() -> list[tuple[str, Member, Sample]]:

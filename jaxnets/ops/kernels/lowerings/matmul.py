@@ -19,10 +19,28 @@ def product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem: Problem)
     return lax.dot_general(a, b, dims, precision=problem.precision, preferred_element_type=a.dtype)
 
 
+TALL = 4096  # rows from which on two halves are multiplied apart
+
+
 def gram(a: jax.Array, b: jax.Array, problem: Problem) -> jax.Array:
     """`aᵀ · b` of (M, A) and (M, B), or its transpose, whichever has the longer rows: XLA's CPU library is up to 1.7
-    times as fast on that one. `upright` turns it back."""
-    return product(b, a, (0, 0), problem) if a.shape[1] > b.shape[1] else product(a, b, (0, 0), problem)
+    times as fast on that one. `upright` turns it back.
+
+    Of many rows the two halves are multiplied apart and added: the library parts a product by its result, which is
+    small here, and is up to 1.5 times as fast on a batch of two.
+    """
+    if a.shape[1] > b.shape[1]:
+        a, b = b, a
+    if a.shape[0] < TALL or a.shape[0] % 2:
+        return product(a, b, (0, 0), problem)
+    a, b = (v.reshape(2, -1, v.shape[1]) for v in (a, b))
+    return stacked_product(a, b, (1, 1), problem).sum(0, dtype=a.dtype)
+
+
+def stacked_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem: Problem) -> jax.Array:
+    """Two stacks of matrices, contracted pair by pair over one axis of each."""
+    dims = (((axes[0],), (axes[1],)), ((0,), (0,)))
+    return lax.dot_general(a, b, dims, precision=problem.precision, preferred_element_type=a.dtype)
 
 
 def upright(made: jax.Array, shape: tuple[int, ...]) -> jax.Array:

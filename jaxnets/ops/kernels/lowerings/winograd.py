@@ -22,7 +22,7 @@ from jax import lax
 
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import chunks, shapes
-from jaxnets.ops.kernels.lowerings.matmul import upright
+from jaxnets.ops.kernels.lowerings.matmul import stacked_product, upright
 from jaxnets.ops.kernels.problem import Problem
 
 _FOUR = range(4)
@@ -87,12 +87,6 @@ def _every_second(x: jax.Array, start: int, count: int, axis: int) -> jax.Array:
     return lax.slice_in_dim(x, start, start + 2 * count - 1, stride=2, axis=axis)
 
 
-def _stacked_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem: Problem) -> jax.Array:
-    """Two stacks of matrices, contracted pair by pair over one axis of each."""
-    dims = (((axes[0],), (axes[1],)), ((0,), (0,)))
-    return lax.dot_general(a, b, dims, precision=problem.precision, preferred_element_type=a.dtype)
-
-
 def _tiles(x: jax.Array, window: Window) -> Tiles:
     """Every tile of 4×4 inputs in its factors: (row of the tile, tiles, C) for each column of it."""
     high, wide = tiles(window)
@@ -115,7 +109,7 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
     kernels = _kernels(*(by_rows[:, j] for j in range(3)))
 
     def some(x: jax.Array) -> jax.Array:
-        made = (_stacked_product(v, w, (2, 1), problem) for v, w in zip(_tiles(x, window), kernels, strict=True))
+        made = (stacked_product(v, w, (2, 1), problem) for v, w in zip(_tiles(x, window), kernels, strict=True))
         across = [_outputs(*(v[i] for i in _FOUR)) for v in _outputs(*made)]
         shape = (x.shape[0], high, wide, problem.filters)
         y = jnp.stack([jnp.stack([v[i].reshape(shape) for v in across], axis=3) for i in range(2)], axis=2)
@@ -161,7 +155,7 @@ def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
     by_both = _from_outputs(*(_every_second(by_rows, j, wide, 3) for j in range(2)))
     pairs = zip(_tiles(x, problem.window), (v.reshape(4, -1, problem.filters) for v in by_both), strict=True)
     ordered = (pair[::-1] if problem.channels > problem.filters else pair for pair in pairs)
-    return [_stacked_product(*pair, (1, 1), problem) for pair in ordered]
+    return [stacked_product(*pair, (1, 1), problem) for pair in ordered]
 
 
 def _taps(problem: Problem, made: Tiles) -> jax.Array:
