@@ -67,15 +67,6 @@ class Subject:
         return {"y": y, "state": new_state, "params": grads[0], "x": grads[1]}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    """Some hundred small programs that run once each: have LLVM compile them quickly, not well."""
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 def weights(shape):
     return np.random.default_rng(9).standard_normal(shape).astype(np.float32)
 
@@ -217,8 +208,8 @@ def collect_and_serial_share_a_tree(s):
     chain, maps = serial(**named), collect(**named)
     params, state = chain.init(key(6), s.case.input)
     assert_equal(maps.init(key(6), s.case.input), (params, state))
-    y, _ = chain.apply(params, state, s.x)
-    every, _ = maps.apply(params, state, s.x)
+    # In one program: by operations, this law alone would compile every network once more, piece by piece.
+    y, every = jax.jit(lambda *args: (chain.apply(*args)[0], maps.apply(*args)[0]))(params, state, s.x)
     assert_equal(every["after"], y)
     assert_equal(jax.tree.map(jnp.negative, every["layer"]), y)
 
