@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window, extent
+from jaxnets.ops.kernels.alone import alone
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem, exact
 
@@ -20,50 +21,47 @@ def fits(problem: Problem) -> bool:
     return problem.member == "forward" and problem.channels == problem.groups
 
 
-MANY = 32  # taps of which XLA's CPU library would take some into a sum over y that follows
+SHORT = 9  # taps up to which they are one chain of additions, where each waits for the one before
 
 
 def run(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array:
-    """`Σ_t x[shifted by t] * w[t]` over a padded copy of x, which XLA fuses into one loop over the outputs.
+    """`Σ_t x[shifted by t] * w[t]` over a padded copy of x, one loop over the outputs.
 
-    Where y is normalized next, XLA 0.10 gives the sum over y to a library of its own together with the last terms of
-    this sum, whose slices are then written out one by one, each from x: a seventh of a ConvNeXt's step. The library
-    takes no slices; so with many taps one more row is asked for, and cut off, which costs nothing within the loop.
+    A computation by itself, or XLA gives the sum to a library together with a norm that follows, and writes the slices
+    out one by one: a sixth of a ConvNeXt's step. The padding is left outside, for what makes x to do at once.
     """
-    window = problem.window
-    if problem.taps <= MANY:
-        return _sum(shapes.padded(x, window), w, window)
-    low = [first for first, _ in window.full_pads]
-    first, *rest = window.out
-    taller = exact(window.spatial, window.size, window.stride, window.dilation, low, (first + 1, *rest))
-    return lax.slice_in_dim(_sum(shapes.padded(x, taller), w, taller), 0, first, axis=1)
+    xp, window = shapes.padded(x, problem.window), problem.window
+    return alone("slices", lambda xp, w: _sum(xp, w, window), xp, w)
 
 
 def _added(terms: Iterator[jax.Array]) -> jax.Array:
-    """The sum as a chain: of a tree XLA makes several loops where the sum is in a larger program."""
+    """The sum as a chain."""
     return sum(terms, start=next(terms))
 
 
 def _sum(xp: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     """The sum over padded x. A filter multiplier makes as many, of every multiplier-th filter each, side by side."""
     channels = xp.shape[-1]
-    kernels = w.reshape(-1, channels, w.shape[-1] // channels)
+    kernels = lax.reshape(w, (prod(window.size), channels, w.shape[-1] // channels))
     shape = (xp.shape[0], *window.out, channels)
 
     def filtered(which: int) -> jax.Array:
         own = lax.index_in_dim(kernels, which, axis=2, keepdims=False)
-        return _added(
+        terms = [
             lax.mul(
                 shapes.tap(xp, window, at),
                 lax.broadcast_in_dim(lax.slice_in_dim(own, t, t + 1), shape, (0, len(shape) - 1)),
             )
             for t, at in enumerate(shapes.taps(window))
-        )
+        ]
+        long = window.size[-1] if len(terms) > SHORT else len(terms)
+        return _added(_added(iter(terms[i : i + long])) for i in range(0, len(terms), long))
 
     parts = [filtered(m) for m in range(kernels.shape[-1])]
     if len(parts) == 1:
         return parts[0]
-    return jnp.stack(parts, axis=-1).reshape(xp.shape[0], *window.out, -1)
+    apart = [lax.expand_dims(part, (part.ndim,)) for part in parts]
+    return lax.reshape(lax.concatenate(apart, len(shape)), (*shape[:-1], channels * len(parts)))
 
 
 def grouped_fits(problem: Problem) -> bool:

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from jaxnets.ops.kernels.alone import alone
 from jaxnets.ops.kernels.pool_lowerings import along, counts, passes, steps
 from jaxnets.ops.kernels.pool_lowerings.passes import Pass
 from jaxnets.ops.kernels.pool_problem import PoolProblem
@@ -35,7 +36,7 @@ def run(problem: PoolProblem, *operands: jax.Array) -> jax.Array:
 
 
 def _alone(problem: PoolProblem, body: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array:
-    return steps.alone(f"{problem.member}_axes", body, *operands)
+    return alone(f"{problem.member}_axes", body, *operands)
 
 
 def _extremum(problem: PoolProblem, x: jax.Array) -> jax.Array:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 from jax import lax
 
+from jaxnets.ops.kernels.alone import alone
 from jaxnets.ops.kernels.pool_lowerings import along, counts, steps
 from jaxnets.ops.kernels.pool_lowerings.along import Axis, Source, Tap
 from jaxnets.ops.kernels.pool_problem import PoolProblem, lowest
@@ -27,7 +28,7 @@ def run(problem: PoolProblem, *operands: jax.Array) -> jax.Array:
     forms: dict[str, Callable[..., jax.Array]]
     forms = {"value": _value, "tap": _tap, "pick": _pick, "spread": _spread if problem.selects else _returned}
     given = operands[-2:] if len(operands) == 3 else operands
-    return steps.alone(f"{problem.member}_shifts", partial(forms[problem.form], problem), *given)
+    return alone(f"{problem.member}_shifts", partial(forms[problem.form], problem), *given)
 
 
 def _under(x: jax.Array, axes: Sequence[Axis]) -> Iterator[tuple[tuple[Tap, ...], jax.Array]]:
