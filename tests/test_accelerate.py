@@ -14,15 +14,6 @@ from jax.sharding import PartitionSpec as P
 
 from jaxnets import accelerate, compat, lowering
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 X, W = normal(2, 6, 6, 2), normal(3, 3, 2, 2) / 3
 
 

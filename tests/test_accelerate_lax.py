@@ -14,14 +14,6 @@ import jaxnets
 from jaxnets import compat
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 @dataclass
 class Call:
     """The arguments of one `lax.conv_general_dilated`."""

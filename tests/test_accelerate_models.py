@@ -18,11 +18,9 @@ pytestmark = pytest.mark.filterwarnings("default")  # what other packages warn o
 
 @pytest.fixture(autouse=True)
 def usual_jax():
-    """jax as these packages expect it, and quick compilation: these programs run once each."""
+    """jax as these packages expect it."""
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"), jax.debug_key_reuse(False):
-        jax.config.update("jax_disable_most_optimizations", True)
         yield
-        jax.config.update("jax_disable_most_optimizations", False)
 
 
 def assert_same(a: Any, b: Any, tolerance: float) -> None:

@@ -16,14 +16,6 @@ from jaxnets import accelerate
 KINDS = {"max": (-np.inf, lax.max), "min": (np.inf, lax.min), "sum": (0.0, lax.add)}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def quick_compilation():
-    before = jax.config.read("jax_disable_most_optimizations")
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", before)
-
-
 @st.composite
 def windows(draw: st.DrawFn) -> tuple[str, tuple[int, ...], dict[str, Any]]:
     """The kind of a window, the shape it slides over and its numbers: over any one to three axes of up to five."""
