@@ -17,7 +17,8 @@ def _winograd(problem: Problem) -> bool:
     narrow = min(problem.channels, problem.filters)
     if not winograd.fits(problem) or narrow < 48:
         return False
-    enough = problem.batch * prod(winograd.tiles(problem.window)) >= 96 and problem.multiply_adds >= 28_000_000
+    least = 96 if problem.dtype.itemsize <= 4 else 784  # tiles: the sums of wider numbers take as long again
+    enough = problem.batch * prod(winograd.tiles(problem.window)) >= least and problem.multiply_adds >= 28_000_000
     return enough and winograd.transformed(problem, max(problem.channels, problem.filters)) <= chunks.CACHE * (
         3 if narrow >= 128 else 1
     )
