@@ -112,6 +112,20 @@ def test_long_rows_in_strips(sample: Sample, monkeypatch: pytest.MonkeyPatch) ->
     check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows in strips")
 
 
+MANY_TAPS = (
+    Sample("depthwise line of 33 taps", (40,), (33,), 3, 3, groups=3),
+    Sample("depthwise 9x9", (6, 8), (9, 9), 2, 2, groups=2),
+)
+
+
+@pytest.mark.parametrize("sample", MANY_TAPS, ids=str)
+def test_depthwise_of_many_taps(sample: Sample) -> None:
+    """More than a step of a loop writes out beside each other."""
+    for name, member in (("slices", "forward"), ("rows", "weight_gradient")):
+        run = partial(planner.run, name, sample.problem(member), platform="cpu")
+        check(quickly(run)(*expected(sample, member)[0]), sample, member, what=name)
+
+
 TALL = [
     (name, s)
     for name, member, s in CASES

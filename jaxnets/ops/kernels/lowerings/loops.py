@@ -26,10 +26,10 @@ def rows_fit(problem: Problem) -> bool:
 
 
 def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array:
-    """One row of outputs at a time against the input rows under it, all taps at once, elementwise in cache.
+    """One row of outputs at a time against each of the input rows under it, elementwise in cache.
 
-    What is left, (taps, W, C), is summed over W once at the end. Long rows are taken in strips, so that this fits in
-    cache; several strips in a step, so that it is read and written less often.
+    The taps along a row are taken at once; what is left, (taps, W, C), is summed over W at the end. Long rows are taken
+    in strips, so that this fits in cache; several strips in a step, so that it is read and written less often.
 
     Images are padded one by one, so that the padded copy stays in cache too.
     """
@@ -124,7 +124,7 @@ def _of_strips(
     one = (*(1 for _ in outer), *strip)
     taps, steps = total[0].shape[0], prod(outer) * count
     most = 4 if prod(strip) <= 4096 else 2  # each is code to compile
-    together = next(n for n in (4, 2, 1) if n <= most and steps % n == 0 and n * len(total) <= 28)
+    together = next((n for n in (4, 2) if n <= most and steps % n == 0 and n * len(total) <= 28), 1)
 
     def position(index: jax.Array) -> list[jax.Array]:
         """Of a step, the row of outputs on each outer axis and the strip's first element."""
