@@ -1,4 +1,4 @@
-"""What the lowerings of pools are made of: loops that XLA leaves alone, elements under a tap, and the better of two."""
+"""What the lowerings of pools are made of: elements under a tap, and the better of two."""
 
 from __future__ import annotations
 
