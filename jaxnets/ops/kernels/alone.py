@@ -17,14 +17,38 @@ def alone(name: str, function: Callable[..., jax.Array], *operands: jax.Array) -
     compute what makes its operands over again for every tap. It must hold `lax` operations only: the mark that keeps it
     apart would also keep the jitted functions of `jax.numpy` inside it apart.
     """
+    shapes = []
 
     def rows(*operands: jax.Array) -> jax.Array:
-        # As a matrix, or XLA would return it with its axes in the order that the last gather found convenient, and copy
-        # it into ours outside.
         y = function(*operands)
-        return lax.reshape(y, (prod(y.shape[:-1]), y.shape[-1]))
+        shapes.append(y.shape)
+        return _rows(y)
 
     rows.__name__ = rows.__qualname__ = f"jaxnets_{name}"
+    y = _apart(jax.jit(rows), *operands)
+    return lax.reshape(y, shapes[0])
+
+
+def _rows(y: jax.Array) -> jax.Array:
+    """As a matrix, or XLA would return it with its axes in the order that the last gather found convenient, and copy it
+    into ours outside."""
+    return lax.reshape(y, (prod(y.shape[:-1]), y.shape[-1]))
+
+
+def _apart(program: Callable[..., jax.Array], *operands: jax.Array) -> jax.Array:
     with set_xla_metadata(inlineable="false"):
-        y = jax.jit(rows)(*operands)
-    return lax.reshape(y, jax.eval_shape(function, *operands).shape)
+        return program(*operands)
+
+
+def held(x: jax.Array) -> jax.Array:
+    """x, (N, *spatial, C), in memory once for all that read it: no copy, only an end to what XLA fuses.
+
+    XLA computes what makes x over again for each operation it fuses it into, and each shape in which a product reads x
+    is another: of a ResNet's activations and their gradients it made two or three copies, each by a loop of its own.
+    """
+    return lax.reshape(_apart(_operand, x), x.shape)
+
+
+@jax.jit
+def _operand(x: jax.Array) -> jax.Array:
+    return _rows(x)

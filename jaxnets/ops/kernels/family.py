@@ -18,6 +18,8 @@ from jax.interpreters import ad, batching, mlir
 from jaxnets import compat
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels import planner
+from jaxnets.ops.kernels.alone import held
+from jaxnets.ops.kernels.planning import LAX
 from jaxnets.ops.kernels.problem import Member, Problem
 
 conv_p = Primitive("jaxnets_conv")
@@ -148,7 +150,12 @@ batching.primitive_batchers[conv_p] = _batch
 
 def _lowered(platform: str) -> Any:
     def program(a: jax.Array, b: jax.Array, **how: Any) -> jax.Array:
-        return planner.compute(Problem.of(a=a, b=b, **how), a, b, platform)
+        problem = Problem.of(a=a, b=b, **how)
+        if platform == "cpu" and not problem.empty and planner.plan(problem, platform).lowering != LAX:
+            a = held(a)
+            if problem.member == "weight_gradient":  # otherwise b is a kernel
+                b = held(b)
+        return planner.compute(problem, a, b, platform)
 
     return mlir.lower_fun(program, multiple_results=False)
 

@@ -42,7 +42,7 @@ def _short(problem: Problem) -> bool:
 def _copying_costs(problem: Problem) -> bool:
     """Whether a padded copy of the map costs about as much as the sum itself: few taps, a map beyond the cache."""
     few = max(problem.window.size) <= 3 or max(problem.window.stride) > 1
-    return few and prod(problem.x_shape) * problem.dtype.itemsize > 4 << 20
+    return few and prod(problem.x_shape) * problem.dtype.itemsize > 6 << 20
 
 
 def _small_gradient(problem: Problem) -> bool:

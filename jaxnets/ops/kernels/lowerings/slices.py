@@ -11,7 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window, extent
-from jaxnets.ops.kernels.alone import alone
+from jaxnets.ops.kernels.alone import alone, held
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem, exact
 
@@ -122,7 +122,7 @@ def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
         y = lax.dynamic_update_slice(
             y, part, [np.int32(at) for at in (0, *(start for start, _ in ranges), 0)], allow_negative_indices=False
         )
-    return y
+    return held(y)  # or what reads y would ask of each element of which piece it is
 
 
 def _cut(

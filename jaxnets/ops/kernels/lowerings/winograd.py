@@ -22,7 +22,7 @@ from jax import lax
 
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import chunks, shapes
-from jaxnets.ops.kernels.lowerings.matmul import stacked_product, upright
+from jaxnets.ops.kernels.lowerings.matmul import product, stacked_product, upright
 from jaxnets.ops.kernels.problem import Problem
 
 _FOUR = range(4)
@@ -36,10 +36,12 @@ def _inputs(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax
     return a - c, b + c, c - b, b - d
 
 
-def _kernels(a: jax.Array, b: jax.Array, c: jax.Array) -> tuple[jax.Array, ...]:
-    """Three taps to the other four factors."""
-    even, odd = (a + c) * 0.5, b * 0.5
-    return a, even + odd, even - odd, c
+_KERNELS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])  # three taps to the other four factors
+
+
+def _of_column(j: int) -> np.ndarray:
+    """Of column j of a tile, the nine taps to the factors of its four rows."""
+    return np.einsum("ri,c->ric", _KERNELS, _KERNELS[j]).reshape(4, 9)
 
 
 def _outputs(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -50,12 +52,6 @@ def _outputs(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[ja
 def _from_outputs(y: jax.Array, z: jax.Array) -> tuple[jax.Array, ...]:
     """The transpose of `_outputs`."""
     return y, y + z, y - z, -z
-
-
-def _to_taps(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Array, ...]:
-    """The transpose of `_kernels`."""
-    even, odd = (b + c) * 0.5, (b - c) * 0.5
-    return a + even, odd, even + d
 
 
 def fits(problem: Problem) -> bool:
@@ -105,8 +101,8 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
         return _weight_gradient(problem, a, b)
     window = problem.window
     high, wide = tiles(window)
-    by_rows = jnp.stack(_kernels(*(b[i] for i in range(3))))
-    kernels = _kernels(*(by_rows[:, j] for j in range(3)))
+    flat = b.reshape(9, -1)
+    kernels = [_combined(_of_column(j), flat, problem).reshape(4, *b.shape[2:]) for j in _FOUR]
 
     def some(x: jax.Array) -> jax.Array:
         made = (stacked_product(v, w, (2, 1), problem) for v, w in zip(_tiles(x, window), kernels, strict=True))
@@ -159,5 +155,10 @@ def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
 
 
 def _taps(problem: Problem, made: Tiles) -> jax.Array:
-    across = [_to_taps(*(v[i] for i in _FOUR)) for v in _to_taps(*made)]
-    return upright(jnp.stack([v[i] for i in range(3) for v in across]), problem.w_shape)
+    parts = [_combined(_of_column(j).T, v.reshape(4, -1), problem) for j, v in enumerate(made)]
+    return upright(sum(parts[1:], start=parts[0]).reshape(9, *made[0].shape[1:]), problem.w_shape)
+
+
+def _combined(factors: np.ndarray, rows: jax.Array, problem: Problem) -> jax.Array:
+    """Sums of a few long rows. As a product: it is a call, where elementwise each sum is code to compile."""
+    return product(jnp.asarray(factors, rows.dtype), rows, (1, 0), problem)
