@@ -1,4 +1,4 @@
-"""A computation that XLA compiles for itself, whatever else the program does with its operands and its result."""
+"""Ends to what XLA fuses: a computation that it compiles for itself, and an array that it makes once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def alone(name: str, function: Callable[..., jax.Array], *operands: jax.Array) -
     compute what makes its operands over again for every tap. It must hold `lax` operations only: the mark that keeps it
     apart would also keep the jitted functions of `jax.numpy` inside it apart.
     """
-    shapes = []
+    shapes = []  # of the result, noted when it is traced: asking for it before would trace all of it twice
 
     def rows(*operands: jax.Array) -> jax.Array:
         y = function(*operands)

@@ -151,6 +151,7 @@ batching.primitive_batchers[conv_p] = _batch
 def _lowered(platform: str) -> Any:
     def program(a: jax.Array, b: jax.Array, **how: Any) -> jax.Array:
         problem = Problem.of(a=a, b=b, **how)
+        # What XLA's own convolution reads is in memory anyway, as what a library reads is.
         if platform == "cpu" and not problem.empty and planner.plan(problem, platform).lowering != LAX:
             a = held(a)
             if problem.member == "weight_gradient":  # otherwise b is a kernel

@@ -28,7 +28,8 @@ def run(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array
     """`Σ_t x[shifted by t] * w[t]` over a padded copy of x, one loop over the outputs.
 
     A computation by itself, or XLA gives the sum to a library together with a norm that follows, and writes the slices
-    out one by one: a seventh of a ConvNeXt's step. The padding is left outside, for what makes x to do at once.
+    out one by one: a seventh of a ConvNeXt's step. The padding is left outside: each tap would ask of each
+    element whether it is padding, and the sum takes 1.6 to 2.2 times as long.
     """
     xp, window = shapes.padded(x, problem.window), problem.window
     return alone("slices", lambda xp, w: _sum(xp, w, window), xp, w)

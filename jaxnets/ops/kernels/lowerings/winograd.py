@@ -2,7 +2,8 @@
 
 F(2, 3) makes two outputs of a row of four inputs with four products instead of six (Winograd, 1980; Lavin & Gray, 2016,
 https://arxiv.org/abs/1509.09308). Its sums and differences cost about twice the rounding error of the direct form in
-float32; an infinity becomes NaN in the neighbors that share its four inputs, or, in the weight gradient, in all taps.
+float32; an infinity becomes NaN in the neighbors that share its four inputs, of a kernel in all outputs of its filter,
+and in the weight gradient in all taps.
 
 The sixteen products are four calls of XLA's CPU library, of four each: what is done to the rows is stacked, so that
 what is done to the columns is one loop for all four, which halves the code to compile. Each step is sums of whole
@@ -26,6 +27,7 @@ from jaxnets.ops.kernels.lowerings.matmul import product, stacked_product, uprig
 from jaxnets.ops.kernels.problem import Problem
 
 _FOUR = range(4)
+_KERNELS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])  # three taps to four factors
 WHOLE = 18 << 20  # bytes of transformed maps up to which the weight gradient takes all images at once
 
 Tiles = list[jax.Array]  # for each column of a tile a stack of matrices, one for each row
@@ -36,10 +38,7 @@ def _inputs(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax
     return a - c, b + c, c - b, b - d
 
 
-_KERNELS = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])  # three taps to the other four factors
-
-
-def _of_column(j: int) -> np.ndarray:
+def _column_factors(j: int) -> np.ndarray:
     """Of column j of a tile, the nine taps to the factors of its four rows."""
     return np.einsum("ri,c->ric", _KERNELS, _KERNELS[j]).reshape(4, 9)
 
@@ -102,7 +101,7 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
     window = problem.window
     high, wide = tiles(window)
     flat = b.reshape(9, -1)
-    kernels = [_combined(_of_column(j), flat, problem).reshape(4, *b.shape[2:]) for j in _FOUR]
+    kernels = [_combined(_column_factors(j), flat, problem).reshape(4, *b.shape[2:]) for j in _FOUR]
 
     def some(x: jax.Array) -> jax.Array:
         made = (stacked_product(v, w, (2, 1), problem) for v, w in zip(_tiles(x, window), kernels, strict=True))
@@ -155,7 +154,7 @@ def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
 
 
 def _taps(problem: Problem, made: Tiles) -> jax.Array:
-    parts = [_combined(_of_column(j).T, v.reshape(4, -1), problem) for j, v in enumerate(made)]
+    parts = [_combined(_column_factors(j).T, v.reshape(4, -1), problem) for j, v in enumerate(made)]
     return upright(sum(parts[1:], start=parts[0]).reshape(9, *made[0].shape[1:]), problem.w_shape)
 
 
