@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import jax
 
@@ -17,15 +16,14 @@ from jaxnets.layers.layer_scale import layer_scale
 from jaxnets.layers.leaves import LECUN_NORMAL, Initializer
 from jaxnets.layers.norm import layer_norm
 from jaxnets.layers.sequence import of_shape, on_tokens, residual, tokens
-
-GELU = partial(jax.nn.gelu, approximate=False)
+from jaxnets.ops import gelu
 
 
 def transformer_block(
     heads: int,
     *,
     ratio: float = 4.0,
-    act: Callable[[jax.Array], jax.Array] = GELU,
+    act: Callable[[jax.Array], jax.Array] = gelu,
     norm: Callable[[], Layer] = layer_norm,
     norm_first: bool = True,
     kv_heads: int | None = None,

@@ -16,12 +16,11 @@ from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import dense, dropout, layer_norm, transformer_block
 from jaxnets.layers.sequence import on_tokens
-from jaxnets.layers.transformer import GELU
 from jaxnets.models import text
 from jaxnets.models.mapping import Names, Rule, Shapes
 from jaxnets.models.parts import variant
 from jaxnets.models.text import NORMAL, embeddings, first_token, over_vocabulary
-from jaxnets.ops import check
+from jaxnets.ops import check, gelu
 
 EXAMPLE = text.EXAMPLE
 norm = partial(layer_norm, eps=1e-12)
@@ -77,7 +76,7 @@ def bert(
         "layers": encoder(depth, heads, ratio, rate),
     }
     if num_classes is None:
-        head = serial(dense=dense(channels, w_init=NORMAL), gelu=GELU, norm=norm())
+        head = serial(dense=dense(channels, w_init=NORMAL), gelu=gelu, norm=norm())
         return over_vocabulary(vocabulary, bias=True, **parts, predict=on_tokens(head))
     classifier = serial(
         first=first_token,
@@ -92,7 +91,7 @@ def bert(
 def encoder(depth: int, heads: int, ratio: float, rate: float) -> Layer:
     """The blocks, by number, each with its norms after the sums."""
     block = transformer_block(
-        heads, ratio=ratio, act=GELU, norm=norm, norm_first=False, rate=rate, attention_rate=rate, w_init=NORMAL
+        heads, ratio=ratio, act=gelu, norm=norm, norm_first=False, rate=rate, attention_rate=rate, w_init=NORMAL
     )
     return serial(*(block for _ in range(depth)))
 

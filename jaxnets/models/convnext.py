@@ -13,6 +13,7 @@ from jaxnets.core import Layer
 from jaxnets.layers import conv, dense, depthwise_conv, drop_path, global_avg_pool, layer_norm, layer_scale
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least, block, per_stage, variant
+from jaxnets.ops import gelu
 
 PATCH = 4
 NORMAL = jax.nn.initializers.normal(0.02)
@@ -73,7 +74,7 @@ def _main(channels: int, scale: float, rate: float) -> Layer:
         depthwise=depthwise_conv(7, padding=3, w_init=NORMAL),
         norm=norm(),
         expand=dense(4 * channels, w_init=NORMAL),
-        gelu=partial(jax.nn.gelu, approximate=False),
+        gelu=gelu,
         project=dense(channels, w_init=NORMAL),
         scale=layer_scale(scale),
         drop=drop_path(rate),

@@ -15,13 +15,12 @@ from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
 from jaxnets.layers import dense, dropout
 from jaxnets.layers.sequence import on_tokens
-from jaxnets.layers.transformer import GELU
 from jaxnets.models import text
 from jaxnets.models.bert import encoder, norm
 from jaxnets.models.mapping import Names, Rule, Shapes
 from jaxnets.models.parts import variant
 from jaxnets.models.text import NORMAL, embeddings, first_token, over_vocabulary
-from jaxnets.ops import check
+from jaxnets.ops import check, gelu
 
 EXAMPLE = text.EXAMPLE
 
@@ -57,7 +56,7 @@ def distilbert(
         "layers": encoder(depth, heads, ratio, rate),
     }
     if num_classes is None:
-        head = serial(dense=dense(channels, w_init=NORMAL), gelu=GELU, norm=norm())
+        head = serial(dense=dense(channels, w_init=NORMAL), gelu=gelu, norm=norm())
         return over_vocabulary(vocabulary, bias=True, **parts, predict=on_tokens(head))
     classifier = serial(
         first=first_token,

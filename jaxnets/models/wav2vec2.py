@@ -13,10 +13,9 @@ import jax.numpy as jnp
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
 from jaxnets.layers import conv, dense, dropout, group_norm, layer_norm, transformer_block, weight_norm
-from jaxnets.layers.transformer import GELU
 from jaxnets.models.mapping import Names, Rule, Shapes
 from jaxnets.models.parts import identity, variant
-from jaxnets.ops import check
+from jaxnets.ops import check, gelu
 
 EXAMPLE = jax.ShapeDtypeStruct((1, 16000), jnp.float32)
 NORMAL = jax.nn.initializers.normal(0.02)
@@ -65,7 +64,7 @@ def wav2vec2(
     op = "wav2vec2"
     depth, channels = check.whole(op, depth, "depth"), check.whole(op, channels, "channels")
     block = transformer_block(
-        heads, ratio=ratio, norm_first=norm_first, act=GELU, rate=rate, attention_rate=rate, w_init=NORMAL
+        heads, ratio=ratio, norm_first=norm_first, act=gelu, rate=rate, attention_rate=rate, w_init=NORMAL
     )
     norm: dict[str, LayerLike] = {"norm": layer_norm()}
     return serial(
@@ -102,7 +101,7 @@ def _features(features: Sequence[tuple[int, int, int]], every: bool) -> Layer:
             parts["norm"] = layer_norm()
         elif i == 0:
             parts["norm"] = group_norm(channels)
-        rows.append(serial(**parts, gelu=GELU))
+        rows.append(serial(**parts, gelu=gelu))
     return serial(*rows)
 
 
@@ -110,7 +109,7 @@ def _positions(channels: int, size: int, groups: int) -> Layer:
     """A wide convolution of the sequence, added to it. An even window reaches one step further back than ahead."""
     padding = ((size // 2, (size - 1) // 2),)
     window = conv(channels, size, padding=padding, groups=groups, w_init=NORMAL)
-    return parallel(jnp.add, skip=identity, main=serial(conv=weight_norm(window, axis=0), gelu=GELU))
+    return parallel(jnp.add, skip=identity, main=serial(conv=weight_norm(window, axis=0), gelu=gelu))
 
 
 wav2vec2_base = variant(wav2vec2, depth=12, channels=768, heads=12)

@@ -14,6 +14,7 @@ from jaxnets.ops.deform_conv import deform_conv
 from jaxnets.ops.dense import dense
 from jaxnets.ops.features import bucketize, cross_ids, hash_ids, hash_strings
 from jaxnets.ops.fractional import fractional_max_pool
+from jaxnets.ops.gelu import gelu
 from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
 from jaxnets.ops.matching import match_boxes, sample_matches
 from jaxnets.ops.nms import nms, soft_nms
@@ -60,6 +61,7 @@ __all__ = [
     "encode_sides",
     "fold",
     "fractional_max_pool",
+    "gelu",
     "gem_pool",
     "geometry",
     "global_avg_pool",

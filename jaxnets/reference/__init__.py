@@ -53,6 +53,7 @@ from jaxnets.reference.dense import dense
 from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
 from jaxnets.reference.features import bucketize, cross_ids, hash_ids
 from jaxnets.reference.fractional import fractional_max_pool
+from jaxnets.reference.gelu import gelu, gelu_backward
 from jaxnets.reference.neighbors import channel_shuffle, local_response_norm
 from jaxnets.reference.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.reference.numeric import finite_difference, numerical_gradient
@@ -102,6 +103,8 @@ __all__ = [
     "fold_backward",
     "fractional_max_pool",
     "fractional_max_pool_backward",
+    "gelu",
+    "gelu_backward",
     "gem_pool",
     "gem_pool_backward",
     "gem_pool_backward_p",

@@ -1,4 +1,4 @@
-"""Normalizations and dense against the naive definitions, their statistics, dtypes and bad arguments."""
+"""Normalizations, dense and GELU against the naive definitions, their statistics, dtypes and bad arguments."""
 
 import re
 
@@ -36,6 +36,11 @@ CASES = [
     Case("dense", {"x": (5,), "w": (5, 1)}, {}, "float64"),
     Case("dense", {"x": (6, 3), "w": (3, 2), "b": (2,)}, {}, "bfloat16"),
     Case("dense", {"x": (0, 3), "w": (3, 2), "b": (2,)}),
+    Case("dense", {"x": (2, 33, 64, 3), "w": (3, 2), "b": (2,)}),  # tall enough for two halves
+    Case("gelu", {"x": (3, 50)}),
+    Case("gelu", {"x": (2, 3, 4)}, {}, "float64"),
+    Case("gelu", {"x": (50,)}, {}, "bfloat16"),
+    Case("gelu", {"x": (0, 2)}, {}, "float16"),
 ]
 
 

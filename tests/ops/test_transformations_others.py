@@ -45,6 +45,7 @@ ROWS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "attention_weights": (partial(ops.attention_weights, mask=np.tri(3, 3, -1, bool)[None, None]), ((2, 3, 4, 2),) * 2),
     "rotary": (ops.rotary, ((2, 3, 4, 2),)),
     "dense": (ops.dense, (IMAGE, (3, 2), (2,))),
+    "gelu": (ops.gelu, (IMAGE,)),
 }
 
 

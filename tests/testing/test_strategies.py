@@ -27,8 +27,9 @@ def _form(padding) -> str:
     return "pairs" if isinstance(padding[0], tuple) else "ints"
 
 
-# Their cases stand in tests/ops/test_attention.py: masks and heads are no matter of windows.
-WITHOUT_STRATEGY = {"attention", "attention_weights", "rotary"}
+# Their cases stand in tests/ops/test_attention.py and test_norm.py: masks, heads and single elements are no matter of
+# windows.
+WITHOUT_STRATEGY = {"attention", "attention_weights", "rotary", "gelu"}
 
 
 def test_every_oracle_has_a_strategy_or_a_reason() -> None:

@@ -28,7 +28,7 @@ def run(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.Array
 
     def some(y: jax.Array) -> jax.Array:
         part = problem.but(batch=y.shape[0])
-        columns = product(shapes.rows(y), flat, (1, 1), problem)
+        columns = product(shapes.rows(y), flat, (1, 1), problem.precision)
         return _summed(part, columns.reshape(part.batch, *problem.window.out, problem.taps, channels))
 
     n = chunks.images(problem.batch, positions * problem.taps * channels * problem.dtype.itemsize)

@@ -13,16 +13,16 @@ from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
 
-def product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem: Problem) -> jax.Array:
+def product(a: jax.Array, b: jax.Array, axes: tuple[int, int], precision: Any) -> jax.Array:
     """Two matrices, contracted over one axis of each."""
     dims = (((axes[0],), (axes[1],)), ((), ()))
-    return lax.dot_general(a, b, dims, precision=problem.precision, preferred_element_type=a.dtype)
+    return lax.dot_general(a, b, dims, precision=precision, preferred_element_type=a.dtype)
 
 
 TALL = 4096  # rows from which on two halves are multiplied apart
 
 
-def gram(a: jax.Array, b: jax.Array, problem: Problem) -> jax.Array:
+def gram(a: jax.Array, b: jax.Array, precision: Any = None) -> jax.Array:
     """`aᵀ · b` of (M, A) and (M, B), or its transpose, whichever has the longer rows: XLA's CPU library is up to 1.7
     times as fast on that one. `upright` turns it back.
 
@@ -32,15 +32,15 @@ def gram(a: jax.Array, b: jax.Array, problem: Problem) -> jax.Array:
     if a.shape[1] > b.shape[1]:
         a, b = b, a
     if a.shape[0] < TALL or a.shape[0] % 2:
-        return product(a, b, (0, 0), problem)
+        return product(a, b, (0, 0), precision)
     a, b = (v.reshape(2, -1, v.shape[1]) for v in (a, b))
-    return stacked_product(a, b, (1, 1), problem).sum(0, dtype=a.dtype)
+    return stacked_product(a, b, (1, 1), precision).sum(0, dtype=a.dtype)
 
 
-def stacked_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], problem: Problem) -> jax.Array:
+def stacked_product(a: jax.Array, b: jax.Array, axes: tuple[int, int], precision: Any) -> jax.Array:
     """Two stacks of matrices, contracted pair by pair over one axis of each."""
     dims = (((axes[0],), (axes[1],)), ((0,), (0,)))
-    return lax.dot_general(a, b, dims, precision=problem.precision, preferred_element_type=a.dtype)
+    return lax.dot_general(a, b, dims, precision=precision, preferred_element_type=a.dtype)
 
 
 def upright(made: jax.Array, shape: tuple[int, ...]) -> jax.Array:
@@ -56,6 +56,14 @@ def upright(made: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return made.reshape(shape)
 
 
+def upright_gram(a: jax.Array, b: jax.Array, precision: Any = None) -> jax.Array:
+    """`aᵀ · b`, (A, B), of (M, A) and (M, B). Of few rows in that order at once: to turn a large result takes longer
+    than what the other order gains."""
+    if a.shape[0] < TALL:
+        return product(a, b, (0, 0), precision)
+    return upright(gram(a, b, precision), (a.shape[1], b.shape[1]))
+
+
 def fits(problem: Problem) -> bool:
     """One tap, one group."""
     return problem.taps == 1 and problem.groups == 1
@@ -65,12 +73,13 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
     """One product over all positions; a stride picks positions before it, or zeros stand between them after it."""
     window = problem.window
     if problem.member == "input_gradient":
-        dx = product(shapes.rows(a), b.reshape(problem.w_shape[-2:]), (1, 1), problem)
+        dx = product(shapes.rows(a), b.reshape(problem.w_shape[-2:]), (1, 1), problem.precision)
         return _spread(dx.reshape(*problem.y_shape[:-1], -1), problem)
     x = shapes.tap(shapes.padded(a, window), window, (0,) * window.rank)
     if problem.member == "forward":
-        return product(shapes.rows(x), b.reshape(problem.w_shape[-2:]), (1, 0), problem).reshape(problem.y_shape)
-    return upright(gram(shapes.rows(x), shapes.rows(b), problem), problem.w_shape)
+        y = product(shapes.rows(x), b.reshape(problem.w_shape[-2:]), (1, 0), problem.precision)
+        return y.reshape(problem.y_shape)
+    return upright_gram(shapes.rows(x), shapes.rows(b), problem.precision).reshape(problem.w_shape)
 
 
 def _spread(y: jax.Array, problem: Problem) -> jax.Array:
@@ -95,11 +104,11 @@ def blocks(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Ar
     """Each window a row of one matrix, (N * windows, taps * C): no element is in two."""
     window = problem.window
     if problem.member == "input_gradient":
-        flat = product(shapes.rows(a), b.reshape(-1, problem.filters), (1, 1), problem)
+        flat = product(shapes.rows(a), b.reshape(-1, problem.filters), (1, 1), problem.precision)
         tiles = _from_rows(flat, problem)
         return shapes.resized(tiles, [(-low, -high) for low, high in shapes.exact_pads(window)])
     x = _to_rows(shapes.padded(a, window), problem)
-    return product(x, b.reshape(-1, problem.filters), (1, 0), problem).reshape(problem.y_shape)
+    return product(x, b.reshape(-1, problem.filters), (1, 0), problem.precision).reshape(problem.y_shape)
 
 
 def _order(rank: int) -> tuple[int, ...]:
@@ -133,7 +142,7 @@ def wide(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Arra
     xp = shapes.padded(x, problem.window)
     lie_on = [shapes.tap(xp, problem.window, at) for at in shapes.taps(problem.window)]
     patches = shapes.rows(lax.concatenate(lie_on, xp.ndim - 1))
-    return product(patches, w.reshape(-1, problem.filters), (1, 0), problem).reshape(problem.y_shape)
+    return product(patches, w.reshape(-1, problem.filters), (1, 0), problem.precision).reshape(problem.y_shape)
 
 
 def taps_fit(problem: Problem) -> bool:
@@ -148,10 +157,10 @@ def taps(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Arra
     lie_on = [shapes.rows(shapes.tap(xp, window, at)) for at in shapes.taps(window)]
     if problem.member == "forward":
         kernels = b.reshape(problem.taps, *problem.w_shape[-2:])
-        terms = [product(x, kernels[t], (1, 0), problem) for t, x in enumerate(lie_on)]
+        terms = [product(x, kernels[t], (1, 0), problem.precision) for t, x in enumerate(lie_on)]
         return sum(terms[1:], start=terms[0]).reshape(problem.y_shape)
     flat = shapes.rows(b)
-    return upright(jnp.stack([gram(x, flat, problem) for x in lie_on]), problem.w_shape)
+    return upright(jnp.stack([gram(x, flat, problem.precision) for x in lie_on]), problem.w_shape)
 
 
 def positions(problem: Problem) -> int:

@@ -42,8 +42,8 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
         rows = lax.concatenate(shifted, xp.ndim - 1)
         under = [shapes.tap(rows, window, at) for at in np.ndindex(*outer)]
         if narrow:
-            return gram(shapes.rows(lax.concatenate(under, xp.ndim - 1)), flat, problem)
-        return jnp.stack([gram(shapes.rows(each), flat, problem) for each in under])
+            return gram(shapes.rows(lax.concatenate(under, xp.ndim - 1)), flat, problem.precision)
+        return jnp.stack([gram(shapes.rows(each), flat, problem.precision) for each in under])
 
     positions = prod(window.out)
     size = positions * (problem.taps if narrow else last) * problem.channels * problem.dtype.itemsize

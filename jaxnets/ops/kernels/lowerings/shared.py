@@ -47,7 +47,7 @@ def run(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.Array
         yp = shapes.resized(y, pads)
         corners = ([slice(at, at + n) for at, n in zip(corner, places, strict=True)] for corner in np.ndindex(*wide))
         patches = jnp.concatenate([yp[(slice(None), *corner)] for corner in corners], axis=-1)
-        columns = product(shapes.rows(patches), kernel, (1, 0), problem)
+        columns = product(shapes.rows(patches), kernel, (1, 0), problem.precision)
         columns = columns.reshape(y.shape[0], *places, prod(window.stride), problem.channels)
         made = {}
         for index, at in enumerate(np.ndindex(*window.stride)):

@@ -104,7 +104,9 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
     kernels = [_combined(_column_factors(j), flat, problem).reshape(4, *b.shape[2:]) for j in _FOUR]
 
     def some(x: jax.Array) -> jax.Array:
-        made = (stacked_product(v, w, (2, 1), problem) for v, w in zip(_tiles(x, window), kernels, strict=True))
+        made = (
+            stacked_product(v, w, (2, 1), problem.precision) for v, w in zip(_tiles(x, window), kernels, strict=True)
+        )
         across = [_outputs(*(v[i] for i in _FOUR)) for v in _outputs(*made)]
         shape = (x.shape[0], high, wide, problem.filters)
         y = jnp.stack([jnp.stack([v[i].reshape(shape) for v in across], axis=3) for i in range(2)], axis=2)
@@ -150,7 +152,7 @@ def _products(problem: Problem, x: jax.Array, y: jax.Array) -> Tiles:
     by_both = _from_outputs(*(_every_second(by_rows, j, wide, 3) for j in range(2)))
     pairs = zip(_tiles(x, problem.window), (v.reshape(4, -1, problem.filters) for v in by_both), strict=True)
     ordered = (pair[::-1] if problem.channels > problem.filters else pair for pair in pairs)
-    return [stacked_product(*pair, (1, 1), problem) for pair in ordered]
+    return [stacked_product(*pair, (1, 1), problem.precision) for pair in ordered]
 
 
 def _taps(problem: Problem, made: Tiles) -> jax.Array:
@@ -160,4 +162,4 @@ def _taps(problem: Problem, made: Tiles) -> jax.Array:
 
 def _combined(factors: np.ndarray, rows: jax.Array, problem: Problem) -> jax.Array:
     """Sums of a few long rows. As a product: it is a call, where elementwise each sum is code to compile."""
-    return product(jnp.asarray(factors, rows.dtype), rows, (1, 0), problem)
+    return product(jnp.asarray(factors, rows.dtype), rows, (1, 0), problem.precision)
