@@ -17,6 +17,7 @@ from jaxnets.layers import batch_norm, dense, drop_path, dropout, global_avg_poo
 from jaxnets.models import timm
 from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import FAN_OUT, block, centered_conv, centered_depthwise, divisible, unit, variant
+from jaxnets.ops import silu
 
 Stage = tuple[str, int, int, int, int, int]
 """Block ("mbconv" or "fused"), expansion, window, stride of the first block, channels, blocks."""
@@ -100,7 +101,7 @@ def efficientnet(
     norm = partial(batch_norm, momentum=momentum, eps=eps)
     depths = [ceil(blocks * depth) for *_, blocks in stages]
     before, done = divisible(stem * width), 0
-    parts = {"stem": unit(centered_conv(before, 3, 2), norm(), jax.nn.silu)}
+    parts = {"stem": unit(centered_conv(before, 3, 2), norm(), silu)}
     for i, (kind, expansion, size, first, channels, _) in enumerate(stages, start=1):
         if kind not in BLOCKS:
             raise ValueError(f"efficientnet: the block of stage {i} is {kind!r}; pass one of {', '.join(BLOCKS)}")
@@ -114,7 +115,7 @@ def efficientnet(
             blocks.append(block(serial(**main), residual))
             before, done = after, done + 1
         parts[f"stage{i}"] = serial(*blocks)
-    parts["head"] = unit(centered_conv(4 * before if head is None else head, 1), norm(), jax.nn.silu)
+    parts["head"] = unit(centered_conv(4 * before if head is None else head, 1), norm(), silu)
     logits = dense(num_classes, w_init=UNIFORM)
     return serial(**parts, classifier=serial(pool=global_avg_pool(), dropout=dropout(rate), logits=logits))
 
@@ -125,9 +126,9 @@ def _mbconv(
     """Widened, convolved channel by channel, each channel weighted, and narrowed again."""
     parts: dict[str, LayerLike] = {}
     if inner != before:
-        parts["expand"] = unit(centered_conv(inner, 1), norm(), jax.nn.silu)
-    parts["depthwise"] = unit(centered_depthwise(size, stride), norm(), jax.nn.silu)
-    parts["squeeze"] = squeeze_excite(max(1, before // 4), act=jax.nn.silu, w_init=FAN_OUT)
+        parts["expand"] = unit(centered_conv(inner, 1), norm(), silu)
+    parts["depthwise"] = unit(centered_depthwise(size, stride), norm(), silu)
+    parts["squeeze"] = squeeze_excite(max(1, before // 4), act=silu, w_init=FAN_OUT)
     parts["project"] = unit(centered_conv(after, 1), norm())
     return parts
 
@@ -137,9 +138,9 @@ def _fused(
 ) -> dict[str, LayerLike]:
     """Widened by the convolution over space itself; where nothing is widened that convolution is all there is."""
     if inner == before:
-        return {"fused": unit(centered_conv(after, size, stride), norm(), jax.nn.silu)}
+        return {"fused": unit(centered_conv(after, size, stride), norm(), silu)}
     return {
-        "fused": unit(centered_conv(inner, size, stride), norm(), jax.nn.silu),
+        "fused": unit(centered_conv(inner, size, stride), norm(), silu),
         "project": unit(centered_conv(after, 1), norm()),
     }
 

@@ -1,6 +1,7 @@
 """Arrays in, arrays out: every operation as a pure function of (N, *spatial, C), with 1, 2 or 3 spatial axes."""
 
 from jaxnets.ops import audio, geometry
+from jaxnets.ops.activation import gelu, silu
 from jaxnets.ops.adaptive import adaptive_avg_pool, adaptive_max_pool
 from jaxnets.ops.anchors import cell_anchors, decode_boxes, decode_sides, encode_boxes, encode_sides, grid_anchors
 from jaxnets.ops.attention import attention, attention_cache, attention_weights
@@ -14,7 +15,6 @@ from jaxnets.ops.deform_conv import deform_conv
 from jaxnets.ops.dense import dense
 from jaxnets.ops.features import bucketize, cross_ids, hash_ids, hash_strings
 from jaxnets.ops.fractional import fractional_max_pool
-from jaxnets.ops.gelu import gelu
 from jaxnets.ops.global_pool import global_avg_pool, global_max_pool
 from jaxnets.ops.matching import match_boxes, sample_matches
 from jaxnets.ops.nms import nms, soft_nms
@@ -95,6 +95,7 @@ __all__ = [
     "rotary",
     "sample_matches",
     "separable_conv",
+    "silu",
     "sinusoidal",
     "soft_nms",
     "space_to_depth",

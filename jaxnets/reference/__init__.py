@@ -5,6 +5,7 @@ computed together. Signatures and meanings are those of `jaxnets.ops`. Start rea
 Gradients are in `backward/`, from the chain rule; `numeric.py` checks them by finite differences.
 """
 
+from jaxnets.reference.activation import gelu, gelu_backward, silu, silu_backward
 from jaxnets.reference.adaptive import adaptive_avg_pool, adaptive_max_pool, global_avg_pool, global_max_pool
 from jaxnets.reference.attention import attention, attention_weights, rotary, sinusoidal
 from jaxnets.reference.audio import log_mel
@@ -53,7 +54,6 @@ from jaxnets.reference.dense import dense
 from jaxnets.reference.extremum import max_pool, max_pool_with_indices, min_pool
 from jaxnets.reference.features import bucketize, cross_ids, hash_ids
 from jaxnets.reference.fractional import fractional_max_pool
-from jaxnets.reference.gelu import gelu, gelu_backward
 from jaxnets.reference.neighbors import channel_shuffle, local_response_norm
 from jaxnets.reference.norm import batch_norm, group_norm, instance_norm, layer_norm, rms_norm
 from jaxnets.reference.numeric import finite_difference, numerical_gradient
@@ -148,6 +148,8 @@ __all__ = [
     "rotary_backward",
     "separable_conv",
     "separable_conv_backward",
+    "silu",
+    "silu_backward",
     "sinusoidal",
     "soft_nms",
     "space_to_depth",

@@ -85,8 +85,8 @@ def _attention_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
     return largest * logits * (1.0 if dy is None else max(*lengths, 1.0) * float(np.abs(dy).sum()))
 
 
-def _gelu_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
-    """|x|, of which the error function's share is taken; and |dy| (1 + |x|)."""
+def _activation_magnitude(case: Case, arrays: Arrays, dy: Array | None) -> float:
+    """|x|, of which a share is taken; and |dy| (1 + |x|)."""
     return _sup(arrays[0]) if dy is None else _sup(dy) * (1 + _sup(arrays[0]))
 
 
@@ -116,7 +116,8 @@ ORACLES: Mapping[str, Oracle] = {
     "depthwise_conv": _oracle("depthwise_conv", roundings=1),
     "separable_conv": _oracle("separable_conv", roundings=2),
     "dense": _oracle("dense", roundings=1),
-    "gelu": _oracle("gelu", magnitude=_gelu_magnitude, extra=8),
+    "gelu": _oracle("gelu", magnitude=_activation_magnitude, extra=8),
+    "silu": _oracle("silu", magnitude=_activation_magnitude, extra=8),
     "max_pool": _oracle("max_pool", exact=True, positive=_as_given),
     "min_pool": _oracle("min_pool", exact=True, positive=_as_given),
     "max_pool_with_indices": Oracle(

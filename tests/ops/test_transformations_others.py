@@ -46,6 +46,7 @@ ROWS: dict[str, tuple[Callable[..., Any], tuple[tuple[int, ...], ...]]] = {
     "rotary": (ops.rotary, ((2, 3, 4, 2),)),
     "dense": (ops.dense, (IMAGE, (3, 2), (2,))),
     "gelu": (ops.gelu, (IMAGE,)),
+    "silu": (ops.silu, (IMAGE,)),
 }
 
 

@@ -92,7 +92,7 @@ for rank, spatial in SPATIAL.items():
     RULES.append(Rule("instance_norm", (x, (4,), (4,)), {}))
     RULES.append(Rule("rms_norm", (x, (4,)), {}))
 RULES.append(Rule("dense", ((2, 3, 4), (4, 5)), {}))
-RULES.append(Rule("gelu", ((3, 5),), {}))
+RULES.extend(Rule(name, ((3, 5),), {}) for name in ("gelu", "silu"))
 MASK = np.array([[[[1, 1, 0, 1], [0, 0, 0, 0], [1, 0, 0, 0]]], [[[1, 1, 1, 1]] * 3]], bool)
 for options in ({"causal": True, "scale": 0.3}, {"mask": MASK, "bias": normal((1, 4, 3, 4), 5)}):
     q, k = (2, 3, 4, 2), (2, 4, 2, 2)

@@ -29,7 +29,7 @@ def _form(padding) -> str:
 
 # Their cases stand in tests/ops/test_attention.py and test_norm.py: masks, heads and single elements are no matter of
 # windows.
-WITHOUT_STRATEGY = {"attention", "attention_weights", "rotary", "gelu"}
+WITHOUT_STRATEGY = {"attention", "attention_weights", "rotary", "gelu", "silu"}
 
 
 def test_every_oracle_has_a_strategy_or_a_reason() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from jax import lax
 
 from jaxnets import compat
+from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
@@ -31,7 +32,7 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
     The taps along a row are taken at once; what is left, (taps, W, C), is summed over W at the end. Long rows are taken
     in strips, so that this fits in cache; several strips in a step, so that it is read and written less often.
 
-    Images are padded one by one, so that the padded copy stays in cache too.
+    Images are framed with zeros one by one, so that the copy stays in cache too.
     """
     window, multiplier = problem.window, problem.per_group[1]
     if multiplier > 1:
@@ -42,25 +43,54 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
 
     width, channels, flat = window.out[-1], problem.channels, _is_flat(problem)
     strips = _strips(width, channels)
+    frame, corner, fill = _framing(x, window)
     if flat:
         y = y.reshape(problem.batch, *window.out[:-1], width * channels)
 
-    def of_image(index: jax.Array, totals: list[Total]) -> list[Total]:
-        image = _rowwise(shapes.padded(shapes.some(x, index, 1), window), problem)
-        of = lax.squeeze(shapes.some(y, index, 1), (0,))
-        return [_of_strips(image, of, total, problem, *strip) for total, strip in zip(totals, strips, strict=True)]
+    def of_image(index: jax.Array, carry: tuple[jax.Array, list[Total]]) -> tuple[jax.Array, list[Total]]:
+        framed, totals = carry
+        framed = lax.dynamic_update_slice(framed, fill(index), corner, allow_negative_indices=False)
+        image, of = _rowwise(framed, problem), lax.squeeze(shapes.some(y, index, 1), (0,))
+        pairs = zip(totals, strips, strict=True)
+        return framed, [_of_strips(image, of, total, problem, *strip) for total, strip in pairs]
 
     outer, inner = prod(window.size[:-1]), window.size[-1]
     totals = []
     for _, wide, _ in strips:
         zero = shapes.zeros((outer, wide * channels) if flat else (outer, wide, channels), x)
         totals.append((zero,) * inner)
-    totals = shapes.loop(problem.batch, of_image, totals)
+    _, totals = shapes.loop(problem.batch, of_image, (frame, totals))
     sums = [
         lax.concatenate([each.reshape(outer, 1, -1, channels) for each in total], 1).sum(2, dtype=x.dtype)
         for total in totals
     ]
     return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
+
+
+def _framing(x: jax.Array, window: Window) -> tuple[jax.Array, list[np.int32], Callable[[jax.Array], jax.Array]]:
+    """Zeros in the shape of one padded image, rows long enough for whole strides; where in them an image begins; and
+    what of image i belongs there.
+
+    The zeros stay from image to image, and only the inside is written: to pad each one anew takes up to three times as
+    long, for XLA asks of each element whether it is padding.
+    """
+    pads = shapes.exact_pads(window)
+    low, high = pads[-1]
+    pads[-1] = (low, high + -(x.shape[-2] + low + high) % window.stride[-1])
+    starts = [max(-low, 0) for low, _ in pads]
+    stops = [n + min(high, 0) for n, (_, high) in zip(x.shape[1:-1], pads, strict=True)]
+    within = [(start, max(stop, start)) for start, stop in zip(starts, stops, strict=True)]
+    whole = [n + low + high for n, (low, high) in zip(x.shape[1:-1], pads, strict=True)]
+
+    def fill(index: jax.Array) -> jax.Array:
+        return lax.slice(
+            shapes.some(x, index, 1),
+            (0, *(start for start, _ in within), 0),
+            (1, *(stop for _, stop in within), x.shape[-1]),
+        )
+
+    frame = shapes.zeros((1, *whole, x.shape[-1]), x)
+    return frame, [np.int32(at) for at in (0, *(max(low, 0) for low, _ in pads), 0)], fill
 
 
 def _strips(width: int, channels: int) -> list[tuple[int, int, int]]:
@@ -87,7 +117,6 @@ def _rowwise(image: jax.Array, problem: Problem) -> jax.Array:
     stride = problem.window.stride[-1]
     if _is_flat(problem):
         return image.reshape(*rows, wide * channels)
-    image = shapes.resized(image[0], [(0, -wide % stride)], first=len(rows))
     return image.reshape(*rows, -1, stride * channels)
 
 
