@@ -112,6 +112,18 @@ def test_long_rows_in_strips(sample: Sample, monkeypatch: pytest.MonkeyPatch) ->
     check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows in strips")
 
 
+@pytest.mark.parametrize("sample", [s for name, _, s in CASES if name == "rows" and not s.copies], ids=str)
+def test_large_maps_some_at_a_time(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a frame of zeros that stays; and with the places of the rows computed, as where they are too many to write
+    out."""
+    monkeypatch.setattr(loops.chunks, "CACHE", 0)
+    monkeypatch.setattr(loops, "SOME", 0)
+    monkeypatch.setattr(loops, "TABLE", 0)
+    problem = sample.problem("weight_gradient")
+    run = partial(planner.run, "rows", problem, platform="cpu")
+    check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows, some at a time")
+
+
 MANY_TAPS = (
     Sample("depthwise line of 33 taps", (40,), (33,), 3, 3, groups=3),
     Sample("depthwise 9x9", (6, 8), (9, 9), 2, 2, groups=2),

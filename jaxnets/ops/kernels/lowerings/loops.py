@@ -13,12 +13,14 @@ from jax import lax
 
 from jaxnets import compat
 from jaxnets.ops.geometry import Window
-from jaxnets.ops.kernels.lowerings import shapes
+from jaxnets.ops.kernels.lowerings import chunks, shapes
 from jaxnets.ops.kernels.problem import Problem
 
 Total = tuple[jax.Array, ...]  # for each tap of the last axis, the sums for each tap of the others
 
 LONG, STRIP = 65536, 16384  # elements: rows beyond the one are taken in strips of up to the other, 64 KB a tap
+TABLE = 8192  # turns of a loop whose places are written out
+SOME = 2 << 20  # bytes of padded images at a time, where all together are beyond the cache
 
 
 def rows_fit(problem: Problem) -> bool:
@@ -31,8 +33,6 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
 
     The taps along a row are taken at once; what is left, (taps, W, C), is summed over W at the end. Long rows are taken
     in strips, so that this fits in cache; several strips in a step, so that it is read and written less often.
-
-    Images are framed with zeros one by one, so that the copy stays in cache too.
     """
     window, multiplier = problem.window, problem.per_group[1]
     if multiplier > 1:
@@ -41,25 +41,17 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
         parts = [rows(one, x, y[..., m], compute) for m in range(multiplier)]
         return jnp.stack(parts, axis=-1).reshape(problem.w_shape)
 
-    width, channels, flat = window.out[-1], problem.channels, _is_flat(problem)
-    strips = _strips(width, channels)
-    frame, corner, fill = _framing(x, window)
-    if flat:
-        y = y.reshape(problem.batch, *window.out[:-1], width * channels)
+    width, channels, outer, inner = window.out[-1], problem.channels, prod(window.size[:-1]), window.size[-1]
+    flat, strips = _is_flat(problem), _strips(width, channels)
 
-    def of_image(index: jax.Array, carry: tuple[jax.Array, list[Total]]) -> tuple[jax.Array, list[Total]]:
-        framed, totals = carry
-        framed = lax.dynamic_update_slice(framed, fill(index), corner, allow_negative_indices=False)
-        image, of = _rowwise(framed, problem), lax.squeeze(shapes.some(y, index, 1), (0,))
+    def of_images(padded: jax.Array, y: jax.Array, totals: list[Total]) -> list[Total]:
+        images = _rowwise(padded, problem)
+        of = y.reshape(-1, width * channels) if flat else y.reshape(-1, width, channels)
         pairs = zip(totals, strips, strict=True)
-        return framed, [_of_strips(image, of, total, problem, *strip) for total, strip in pairs]
+        return [_of_strips(images, padded.shape[:-2], of, total, problem, *strip) for total, strip in pairs]
 
-    outer, inner = prod(window.size[:-1]), window.size[-1]
-    totals = []
-    for _, wide, _ in strips:
-        zero = shapes.zeros((outer, wide * channels) if flat else (outer, wide, channels), x)
-        totals.append((zero,) * inner)
-    _, totals = shapes.loop(problem.batch, of_image, (frame, totals))
+    each = [(outer, wide * channels) if flat else (outer, wide, channels) for _, wide, _ in strips]
+    totals = _padded_images(of_images, x, y, [(shapes.zeros(shape, x),) * inner for shape in each], window)
     sums = [
         lax.concatenate([each.reshape(outer, 1, -1, channels) for each in total], 1).sum(2, dtype=x.dtype)
         for total in totals
@@ -67,30 +59,32 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
     return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
 
 
-def _framing(x: jax.Array, window: Window) -> tuple[jax.Array, list[np.int32], Callable[[jax.Array], jax.Array]]:
-    """Zeros in the shape of one padded image, rows long enough for whole strides; where in them an image begins; and
-    what of image i belongs there.
+def _padded_images(of_images: Callable[..., Any], x: jax.Array, y: jax.Array, carry: Any, window: Window) -> Any:
+    """`of_images(padded x, y, carry)` over all images: all at once, or some at a time where their padded copy is large.
 
-    The zeros stay from image to image, and only the inside is written: to pad each one anew takes up to three times as
-    long, for XLA asks of each element whether it is padding.
+    Some at a time lie in a frame of zeros that stays, and only the inside is written: to pad them anew takes up to
+    three times as long, for XLA asks of each element whether it is padding.
     """
     pads = shapes.exact_pads(window)
     low, high = pads[-1]
-    pads[-1] = (low, high + -(x.shape[-2] + low + high) % window.stride[-1])
-    starts = [max(-low, 0) for low, _ in pads]
-    stops = [n + min(high, 0) for n, (_, high) in zip(x.shape[1:-1], pads, strict=True)]
-    within = [(start, max(stop, start)) for start, stop in zip(starts, stops, strict=True)]
-    whole = [n + low + high for n, (low, high) in zip(x.shape[1:-1], pads, strict=True)]
+    pads[-1] = (low, high + -(x.shape[-2] + low + high) % window.stride[-1])  # rows of whole strides
+    one = jax.eval_shape(lambda x: shapes.resized(x, pads), x[:1])
+    size = one.size * one.dtype.itemsize
+    cut = [(min(low, 0), min(high, 0)) for low, high in pads]
+    left = all(n + low + high > 0 for n, (low, high) in zip(window.spatial, cut, strict=True))
+    if x.shape[0] * size <= chunks.CACHE or not left:
+        return of_images(shapes.resized(x, pads), y, carry)
+    n = chunks.images(x.shape[0], size, SOME)
+    corner = [np.int32(at) for at in (0, *(max(low, 0) for low, _ in pads), 0)]
 
-    def fill(index: jax.Array) -> jax.Array:
-        return lax.slice(
-            shapes.some(x, index, 1),
-            (0, *(start for start, _ in within), 0),
-            (1, *(stop for _, stop in within), x.shape[-1]),
-        )
+    def step(index: jax.Array, carry: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
+        frame, inner = carry
+        first = shapes.scaled(index, n)
+        inside = shapes.resized(shapes.some(x, first, n), cut)
+        frame = lax.dynamic_update_slice(frame, inside, corner, allow_negative_indices=False)
+        return frame, of_images(frame, shapes.some(y, first, n), inner)
 
-    frame = shapes.zeros((1, *whole, x.shape[-1]), x)
-    return frame, [np.int32(at) for at in (0, *(max(low, 0) for low, _ in pads), 0)], fill
+    return shapes.loop(x.shape[0] // n, step, (shapes.zeros((n, *one.shape[1:]), x), carry))[1]
 
 
 def _strips(width: int, channels: int) -> list[tuple[int, int, int]]:
@@ -111,13 +105,12 @@ def _is_flat(problem: Problem) -> bool:
     return problem.window.stride[-1] == 1 and problem.channels <= 64
 
 
-def _rowwise(image: jax.Array, problem: Problem) -> jax.Array:
-    """A padded image (1, *rows, W, C) with rows as `_starts` counts in them: (W * C,), or (W / stride, stride * C)."""
-    *rows, wide, channels = image.shape[1:]
+def _rowwise(padded: jax.Array, problem: Problem) -> jax.Array:
+    """The rows of padded images as `_starts` counts in them: (rows, W * C), or (rows, W / stride, stride * C)."""
+    *_, wide, channels = padded.shape
     stride = problem.window.stride[-1]
-    if _is_flat(problem):
-        return image.reshape(*rows, wide * channels)
-    return image.reshape(*rows, -1, stride * channels)
+    row = (wide * channels,) if _is_flat(problem) else (wide // stride, stride * channels)
+    return padded.reshape(-1, *row)
 
 
 def _starts(problem: Problem) -> list[tuple[Any, ...]]:
@@ -139,53 +132,65 @@ def _hidden(numbers: Sequence[int]) -> list[Any]:
 
 
 def _of_strips(
-    image: jax.Array, y: jax.Array, total: Total, problem: Problem, begin: int, wide: int, count: int
+    x: jax.Array,
+    whole: tuple[int, ...],
+    y: jax.Array,
+    total: Total,
+    problem: Problem,
+    begin: int,
+    wide: int,
+    count: int,
 ) -> Total:
-    """Add what the strips of one image contribute to each tap.
+    """Add what the strips of the rows of y contribute to each tap; `whole`, how many rows x has along N and each outer
+    axis.
 
     A step takes one tap of the outer axes, and every tap of the last: written out, all taps of a 7×7 window in each
-    layer were half of what XLA had to compile of a network.
+    layer were half of what XLA had to compile of a network. Which rows it takes stands in tables, which what adds them
+    up reads itself: computed of the step's number, each division was a kernel to launch.
     """
-    window, flat = problem.window, _is_flat(problem)
-    outer, strides, dilations = (each[:-1] for each in (window.out, window.stride, window.dilation))
-    scale = problem.channels if flat else 1
+    window, scale = problem.window, problem.channels if _is_flat(problem) else 1
+    sizes, outer, strides, dilations = (
+        (first, *each[:-1])
+        for first, each in ((1, window.size), (whole[0], window.out), (1, window.stride), (1, window.dilation))
+    )
     strip = total[0].shape[1:]
-    one = (*(1 for _ in outer), *strip)
     taps, steps = total[0].shape[0], prod(outer) * count
     most = 4 if prod(strip) <= 4096 else 2  # each is code to compile
     together = next((n for n in (4, 2) if n <= most and steps % n == 0 and n * len(total) <= 28), 1)
 
-    def position(index: jax.Array) -> list[jax.Array]:
-        """Of a step, the row of outputs on each outer axis and the strip's first element."""
-        along, rest = shapes.parted(index, count)
-        where = [shapes.scaled(along, wide * scale, begin * scale)]
-        for o in reversed(outer[1:]):
-            at, rest = shapes.parted(rest, o)
-            where.insert(0, at)
-        return [rest, *where] if outer else where
-
-    def offsets(tap: jax.Array) -> list[jax.Array]:
-        """How far a tap of the outer axes lies from the window's first element on each."""
-        away: list[jax.Array] = []
-        for size, d in zip(reversed(window.size[:-1]), reversed(dilations), strict=True):
-            at, tap = shapes.parted(tap, size)
-            away.insert(0, shapes.scaled(at, d))
-        return away
-
-    def step(index: jax.Array, total: Total) -> Total:
-        tap, index = shapes.parted(index, taps)
-        away, starts = offsets(tap), _starts(problem)
-        sums = [each[0] if taps == 1 else lax.squeeze(shapes.some(each, tap, 1), (0,)) for each in total]
-        for u in range(together):
-            where = position(shapes.scaled(index, together, u))
-            dy = shapes.cut(y, (*where, *(np.int32(0) for _ in strip[1:])), one).reshape(strip)
-            rows = [shapes.scaled(at, s) + by for at, s, by in zip(where, strides, away, strict=False)]
-            for t, (first, *rest) in enumerate(starts):
-                under = shapes.cut(image, (*rows, where[-1] + first, *rest), one).reshape(strip)
-                sums[t] = sums[t] + under * dy
-        if taps == 1:
-            return tuple(each[None] for each in sums)
-        return tuple(shapes.put(each, new[None], tap) for each, new in zip(total, sums, strict=True))
+    def under(index: Any, lengths: tuple[int, ...], by: tuple[int, ...]) -> Any:
+        """Which row of x lies there: `index` counts through axes of these lengths, whose elements are so far apart."""
+        row, inside = index * np.int32(0), 1
+        for length, apart, all_rows in zip(reversed(lengths), reversed(by), reversed(whole), strict=True):
+            at, index = shapes.parted(index, length)
+            row, inside = row + shapes.scaled(at, apart * inside), inside * all_rows
+        return row
 
     turns = steps // together * taps
+    index = np.arange(turns, dtype=np.int32) if turns <= TABLE else lax.iota(np.int32, turns)
+    tap, at = shapes.parted(index, taps)
+    pieces = []
+    for u in range(together):
+        along, row = shapes.parted(shapes.scaled(at, together, u), count)
+        below = under(row, outer, strides) + under(tap, sizes, dilations)
+        pieces.append((row, below, along))
+    starts = _starts(problem)
+
+    def step(index: jax.Array, total: Total) -> Total:
+        def now(each: Any) -> jax.Array:
+            return lax.squeeze(shapes.some(jnp.asarray(each), index, 1), (0,))
+
+        sums = [each[0] if taps == 1 else lax.squeeze(shapes.some(each, now(tap), 1), (0,)) for each in total]
+        for row, below, along in pieces:
+            row, below = now(row), now(below)
+            first: Any = np.int32(begin * scale)
+            if count > 1:
+                first = shapes.scaled(now(along), wide * scale, begin * scale)
+            dy = shapes.cut(y, (row, first, *(np.int32(0) for _ in strip[1:])), (1, *strip)).reshape(strip)
+            for t, (skip, *rest) in enumerate(starts):
+                sums[t] = sums[t] + shapes.cut(x, (below, first + skip, *rest), (1, *strip)).reshape(strip) * dy
+        if taps == 1:
+            return tuple(each[None] for each in sums)
+        return tuple(shapes.put(each, new[None], now(tap)) for each, new in zip(total, sums, strict=True))
+
     return step(jnp.int32(0), total) if turns == 1 else shapes.loop(turns, step, total)
