@@ -24,7 +24,8 @@ def gelu(x: jax.Array) -> jax.Array:
     Shapes: any, kept. Raises `TypeError` for integers. Computed in float32 at least, by the error function as PyTorch
     does: its absolute error is a rounding of x, its relative error grows where x is below -3 and the result near 0.
     Gradient: `Φ(x) + x φ(x)`, computed from x again, so that x is all a training step keeps. Cost: one error function
-    an element, on a CPU half of what `jax.nn.gelu` takes, and its gradient about half. Hendrycks & Gimpel, 2016,
+    an element, and one with an exponential for its gradient; `jax.nn.gelu` takes the complementary one, which on a CPU
+    is dearer. Hendrycks & Gimpel, 2016,
     https://arxiv.org/abs/1606.08415.
 
     >>> import jax.numpy as jnp

@@ -6,7 +6,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxnets.ops import check
-from jaxnets.ops.kernels import rows, switch
+from jaxnets.ops.kernels import dense as kernel
+from jaxnets.ops.kernels import switch
 from jaxnets.ops.precision import widen_narrow
 
 
@@ -32,7 +33,7 @@ def dense(x: jax.Array, w: jax.Array, b: jax.Array | None = None) -> jax.Array:
             f"{op}: x {x.shape} does not fit w {w.shape}; the last axis of x must have the {w.shape[0]} features of "
             f"w's first"
         )
-    y = jnp.tensordot(x, w, axes=1) if switch.asked() == "lax" else rows.times(x, w)
+    y = jnp.tensordot(x, w, axes=1) if switch.asked() == "lax" else kernel.product(x, w)
     if b is None:
         return y
     b = check.vector(op, b, w.shape[1], y, "b").reshape((1,) * (y.ndim - 1) + (-1,))

@@ -27,8 +27,8 @@ def _form(padding) -> str:
     return "pairs" if isinstance(padding[0], tuple) else "ints"
 
 
-# Their cases stand in tests/ops/test_attention.py and test_norm.py: masks, heads and single elements are no matter of
-# windows.
+# Their cases stand in tests/ops, test_attention.py and test_activation.py: masks, heads and single elements are no
+# matter of windows.
 WITHOUT_STRATEGY = {"attention", "attention_weights", "rotary", "gelu", "silu"}
 
 

@@ -183,9 +183,7 @@ def _of_strips(
         sums = [each[0] if taps == 1 else lax.squeeze(shapes.some(each, now(tap), 1), (0,)) for each in total]
         for row, below, along in pieces:
             row, below = now(row), now(below)
-            first: Any = np.int32(begin * scale)
-            if count > 1:
-                first = shapes.scaled(now(along), wide * scale, begin * scale)
+            first = np.int32(begin * scale) if count == 1 else shapes.scaled(now(along), wide * scale, begin * scale)
             dy = shapes.cut(y, (row, first, *(np.int32(0) for _ in strip[1:])), (1, *strip)).reshape(strip)
             for t, (skip, *rest) in enumerate(starts):
                 sums[t] = sums[t] + shapes.cut(x, (below, first + skip, *rest), (1, *strip)).reshape(strip) * dy

@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 
 import jaxnets
 from jaxnets import ops
-from jaxnets.ops.kernels import rows
+from jaxnets.ops.kernels import dense
 
 TALL, SHORT = (2, 32, 64, 3), (2, 3, 5, 3)
 
@@ -36,13 +36,13 @@ def test_gradients_equal_those_of_a_plain_product(shape, channels):
     def plain(x, w):
         return jnp.tensordot(x, w, axes=1)
 
-    ours, theirs = (jax.jit(jax.grad(loss, (1, 2)), static_argnums=0)(f, x, w) for f in (rows.times, plain))
+    ours, theirs = (jax.jit(jax.grad(loss, (1, 2)), static_argnums=0)(f, x, w) for f in (dense.product, plain))
     chex.assert_trees_all_close(ours, theirs, rtol=2e-4, atol=2e-4)
 
 
 def test_derivatives_to_third_order():
     x, w = _operands(SHORT)
-    check_grads(rows.times, (x, w), order=3, modes=("fwd", "rev"), rtol=2e-2, atol=2e-2)
+    check_grads(dense.product, (x, w), order=3, modes=("fwd", "rev"), rtol=2e-2, atol=2e-2)
 
 
 @pytest.mark.parametrize("axes", [(0, None), (None, 0), (0, 0)], ids=str)
@@ -52,7 +52,7 @@ def test_batched_gradients(axes):
     many = tuple(v if at is None else jnp.stack([v, 2 * v, v - 1]) for v, at in zip((x, w), axes, strict=True))
 
     def gradients(x, w):
-        return jax.grad(lambda x, w: jnp.sum(rows.times(x, w) ** 2), (0, 1))(x, w)
+        return jax.grad(lambda x, w: jnp.sum(dense.product(x, w) ** 2), (0, 1))(x, w)
 
     each = [gradients(*(v if at is None else v[i] for v, at in zip(many, axes, strict=True))) for i in range(3)]
     chex.assert_trees_all_close(
@@ -70,19 +70,19 @@ def test_the_product_itself_is_still_jaxs():
     saved = jax.checkpoint(loss, policy=jax.checkpoint_policies.dots_saveable)
     text = str(jax.make_jaxpr(jax.grad(saved, (0, 1)))(x, w))
     assert text.count("dot_general") == 2  # forward, and dx; dw is our own
-    assert text.count("jaxnets_rows_gram") == 1
+    assert text.count("jaxnets_dense_gram") == 1
 
 
 def test_lax_switches_it_off():
     x, w = _operands(SHORT)
     gradient = jax.grad(lambda w: jnp.sum(ops.dense(x, w)))
-    assert "jaxnets_rows_gram" in _primitives(gradient, w)
+    assert "jaxnets_dense_gram" in _primitives(gradient, w)
     with jaxnets.lowering("lax"):
-        assert "jaxnets_rows_gram" not in _primitives(gradient, w)
+        assert "jaxnets_dense_gram" not in _primitives(gradient, w)
 
 
 def test_no_operand_is_written_out_transposed():
-    """What plain JAX's gradient of this product does, 15 of the 35 ms it takes at (25088, 96) and (25088, 384)."""
+    """As in plain JAX's gradient of this product."""
     x, y = (jax.ShapeDtypeStruct((2, 32, 64, n), "float32") for n in (8, 16))
 
     def transposed(f):
@@ -93,17 +93,29 @@ def test_no_operand_is_written_out_transposed():
         return jax.vjp(lambda w: jnp.tensordot(x, w, axes=1), w)[1](y)
 
     def ours(x, y):
-        return jax.vjp(lambda w: rows.times(x, w), jnp.zeros((8, 16)))[1](y)
+        return jax.vjp(lambda w: dense.product(x, w), jnp.zeros((8, 16)))[1](y)
 
     assert transposed(plain)
     assert not transposed(ours)
 
 
-def test_exported_programs_hold_one_product_each():
+def test_exported_programs_hold_the_form_of_their_platform():
     """Other platforms have the contraction over all leading axes as JAX writes it."""
     x, w = _operands(TALL)
-    gradient = jax.jit(jax.grad(lambda w, x: jnp.sum(rows.times(x, w) ** 2)))
+    gradient = jax.jit(jax.grad(lambda w, x: jnp.sum(dense.product(x, w) ** 2)))
     for platform, batched in (("cpu", True), ("cuda", False)):
         text = jax.export.export(gradient, platforms=[platform])(w, x).mlir_module()
         assert ("batching_dims" in text) == batched
     np.testing.assert_allclose(gradient(w, x), 2 * jnp.einsum("nhwa,nhwb->ab", x, x @ w), rtol=1e-3)
+
+
+def test_shardings_that_are_part_of_types_go_through_the_gradient():
+    """There the gradient is JAX's own, which says how it is sharded."""
+    mesh = jax.make_mesh((1,), ("n",), axis_types=(jax.sharding.AxisType.Explicit,))
+    x, w = _operands((4, 2, 3))
+    with jax.set_mesh(mesh):
+        sharded = jax.reshard(x, jax.P("n"))
+        gradient = jax.grad(lambda w: jnp.sum(dense.product(sharded, w) ** 2))
+        assert "jaxnets_dense_gram" not in _primitives(gradient, w)
+        made = jax.jit(gradient)(w)
+    chex.assert_trees_all_close(made, 2 * jnp.einsum("nta,ntb->ab", x, x @ w), rtol=1e-4, atol=1e-4)
