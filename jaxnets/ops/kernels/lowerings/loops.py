@@ -52,11 +52,9 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
 
     each = [(outer, wide * channels) if flat else (outer, wide, channels) for _, wide, _ in strips]
     totals = _padded_images(of_images, x, y, [(shapes.zeros(shape, x),) * inner for shape in each], window)
-    sums = [
-        lax.concatenate([each.reshape(outer, 1, -1, channels) for each in total], 1).sum(2, dtype=x.dtype)
-        for total in totals
-    ]
-    return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
+    sums = [[each.reshape(outer, -1, channels).sum(1, dtype=x.dtype) for each in total] for total in totals]
+    taps = [sum(parts[1:], start=parts[0]) for parts in zip(*sums, strict=True)]
+    return lax.concatenate(taps, 1).reshape(problem.w_shape)
 
 
 def _padded_images(of_images: Callable[..., Any], x: jax.Array, y: jax.Array, carry: Any, window: Window) -> Any:
@@ -186,7 +184,7 @@ def _of_strips(
             first = np.int32(begin * scale) if count == 1 else shapes.scaled(now(along), wide * scale, begin * scale)
             dy = shapes.cut(y, (row, first, *(np.int32(0) for _ in strip[1:])), (1, *strip)).reshape(strip)
             for t, (skip, *rest) in enumerate(starts):
-                sums[t] = sums[t] + shapes.cut(x, (below, first + skip, *rest), (1, *strip)).reshape(strip) * dy
+                sums[t] = sums[t] + dy * shapes.cut(x, (below, first + skip, *rest), (1, *strip)).reshape(strip)
         if taps == 1:
             return tuple(each[None] for each in sums)
         return tuple(shapes.put(each, new[None], now(tap)) for each, new in zip(total, sums, strict=True))
