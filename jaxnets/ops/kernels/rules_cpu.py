@@ -68,6 +68,7 @@ RULES = (
     ),
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
+    Rule("strided slices", _short, "strided depthwise input gradient: a sum with the phases as axes of its loop"),
     Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient"),
     Rule(
         "grouped slices",

@@ -13,6 +13,7 @@ from jaxnets.ops.kernels.lowerings import (
     planes,
     shared,
     slices,
+    strided,
     turned,
     winograd,
 )
@@ -35,6 +36,7 @@ TABLE: dict[str, Lowering] = {
     "slices": Lowering(slices.run, slices.fits, symbolic=True),
     "framed slices": Lowering(slices.framed, slices.framed_fits),
     "grouped slices": Lowering(slices.grouped, slices.grouped_fits),
+    "strided slices": Lowering(strided.run, strided.fits),
     "rows": Lowering(loops.rows, loops.rows_fit, "map"),
     "merge groups": Lowering(groups.merged, groups.merged_fits, "map", symbolic=True),
     "each group": Lowering(groups.each, groups.each_fits, "map", symbolic=True),

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
@@ -139,10 +140,19 @@ def wide_fits(problem: Problem) -> bool:
 def wide(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Array:
     """One product of all patches with all taps (Chellapilla et al., 2006), where maps are so small that patches fit in
     cache."""
-    xp = shapes.padded(x, problem.window)
-    lie_on = [shapes.tap(xp, problem.window, at) for at in shapes.taps(problem.window)]
-    patches = shapes.rows(lax.concatenate(lie_on, xp.ndim - 1))
+    patches = shapes.rows(_patches(shapes.padded(x, problem.window), problem.window))
     return product(patches, w.reshape(-1, problem.filters), (1, 0), problem.precision).reshape(problem.y_shape)
+
+
+def _patches(xp: jax.Array, window: Window) -> jax.Array:
+    """(N, *out, taps * C) of padded x, axis after axis, the last first: a slice for each tap of each axis, where one
+    for each tap of the window is more code to compile."""
+    for axis in range(window.rank, 0, -1):
+        d, s, o = (each[axis - 1] for each in (window.dilation, window.stride, window.out))
+        starts = [t * d for t in range(window.size[axis - 1])]
+        under = [lax.slice_in_dim(xp, at, at + (o - 1) * s + 1, stride=s, axis=axis) for at in starts]
+        xp = lax.concatenate(under, xp.ndim - 1)
+    return xp
 
 
 def taps_fit(problem: Problem) -> bool:

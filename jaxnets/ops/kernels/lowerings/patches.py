@@ -6,7 +6,6 @@ from math import prod
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
@@ -34,7 +33,7 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
     narrow = last * problem.channels <= _NARROW
     width = (window.out[-1] - 1) * window.stride[-1] + 1
 
-    def product(x: jax.Array, y: jax.Array) -> jax.Array:
+    def products(x: jax.Array, y: jax.Array) -> list[jax.Array]:
         xp, flat = shapes.padded(x, window), shapes.rows(y)
         axis = xp.ndim - 2
         starts = [t * window.dilation[-1] for t in range(last)]
@@ -42,19 +41,25 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
         rows = lax.concatenate(shifted, xp.ndim - 1)
         under = [shapes.tap(rows, window, at) for at in np.ndindex(*outer)]
         if narrow:
-            return gram(shapes.rows(lax.concatenate(under, xp.ndim - 1)), flat, problem.precision)
-        return jnp.stack([gram(shapes.rows(each), flat, problem.precision) for each in under])
+            under = [lax.concatenate(under, xp.ndim - 1)]
+        return [gram(shapes.rows(each), flat, problem.precision) for each in under]
+
+    def whole(made: list[jax.Array]) -> jax.Array:
+        """Side by side at last: what is stacked in each step of the loop is code for each place in the stack."""
+        if narrow:
+            return upright(made[0], problem.w_shape)
+        return upright(lax.concatenate(made, 0).reshape(len(made), *made[0].shape), problem.w_shape)
 
     positions = prod(window.out)
     size = positions * (problem.taps if narrow else last) * problem.channels * problem.dtype.itemsize
     n = chunks.images(problem.batch, size, max(chunks.CACHE // 2, _ROWS // positions * size))
     if n == problem.batch:
-        return upright(product(x, y), problem.w_shape)
+        return whole(products(x, y))
 
-    def part(index: jax.Array, total: jax.Array) -> jax.Array:
+    def part(index: jax.Array, total: list[jax.Array]) -> list[jax.Array]:
         images = (shapes.some(v, index * np.int32(n), n) for v in (x, y))
-        return total + product(*images)
+        return [t + p for t, p in zip(total, products(*images), strict=True)]
 
-    made = jax.eval_shape(product, x[:n], y[:n])
-    total = shapes.loop(problem.batch // n, part, shapes.zeros(made.shape, x))
-    return upright(total, problem.w_shape)
+    made = jax.eval_shape(products, x[:n], y[:n])
+    start = [shapes.zeros(each.shape, x) for each in made]
+    return whole(shapes.loop(problem.batch // n, part, start))

@@ -11,6 +11,7 @@ import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window, extent
+from jaxnets.ops.kernels.alone import held
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.lowerings.plain import turn
 from jaxnets.ops.kernels.problem import Problem, exact
@@ -103,7 +104,11 @@ def _at_stride_1(
 
 
 def interleaved(made: dict[tuple[int, ...], jax.Array], problem: Problem) -> jax.Array:
-    """Phase (p, q) at (p + i * stride, q + j * stride): stacked behind each axis in turn, the last axis first."""
+    """Phase (p, q) at (p + i * stride, q + j * stride): stacked behind each axis in turn, the last axis first.
+
+    Held, for it is much code, which asks of each element where it comes from: fused into all that reads the gradient it
+    would be compiled, and computed, several times.
+    """
     strides = problem.window.stride
     for axis in range(len(strides), 0, -1):
         prefixes = sorted({at[: axis - 1] for at in made})
@@ -112,7 +117,7 @@ def interleaved(made: dict[tuple[int, ...], jax.Array], problem: Problem) -> jax
             at: v.reshape(*v.shape[:axis], v.shape[axis] * v.shape[axis + 1], *v.shape[axis + 2 :])
             for at, v in stacked.items()
         }
-    return lax.slice(made[()], [0] * (len(strides) + 2), problem.x_shape)
+    return held(lax.slice(made[()], [0] * (len(strides) + 2), problem.x_shape))
 
 
 def subpixel_fits(problem: Problem) -> bool:
@@ -152,4 +157,4 @@ def subpixel(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.
     order = [0, *(a for axis in range(rank) for a in (1 + axis, 1 + rank + axis)), 2 * rank + 1]
     whole = [c * s for c, s in zip(part.window.out, window.stride, strict=True)]
     made = jnp.transpose(made, order).reshape(problem.batch, *whole, problem.channels)
-    return lax.slice(made, [0] * made.ndim, problem.x_shape)
+    return held(lax.slice(made, [0] * made.ndim, problem.x_shape))

@@ -22,6 +22,7 @@ import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window
+from jaxnets.ops.kernels.alone import held
 from jaxnets.ops.kernels.lowerings import chunks, shapes
 from jaxnets.ops.kernels.lowerings.matmul import product, stacked_product, upright
 from jaxnets.ops.kernels.problem import Problem
@@ -107,13 +108,20 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
         made = (
             stacked_product(v, w, (2, 1), problem.precision) for v, w in zip(_tiles(x, window), kernels, strict=True)
         )
-        across = [_outputs(*(v[i] for i in _FOUR)) for v in _outputs(*made)]
-        shape = (x.shape[0], high, wide, problem.filters)
-        y = jnp.stack([jnp.stack([v[i].reshape(shape) for v in across], axis=3) for i in range(2)], axis=2)
-        return y.reshape(x.shape[0], 2 * high, 2 * wide, problem.filters)
+        m = [v.reshape(4, x.shape[0], high, wide, problem.filters) for v in made]
+        sg = jnp.asarray([1, -1], x.dtype)
+        even = jnp.asarray([True, False])
+        full = (4, x.shape[0], high, wide, 2, problem.filters)
+        ex = lambda v: lax.broadcast_in_dim(v, full, (0, 1, 2, 3, 5))
+        q = lambda v: lax.broadcast_in_dim(v, full, (4,))
+        u = lax.select(q(even), ex(m[0]), ex(-m[3])) + (ex(m[1]) + ex(m[2]) * q(sg))
+        sr = lambda v: lax.broadcast_in_dim(sg, (2, *v.shape[1:]), (0,))
+        b, c = u[1:2], u[2:3]
+        y = u[0:4:3]*sr(u) + (b + c * sr(u))
+        y = jnp.transpose(y, (1, 2, 0, 3, 4, 5)).reshape(x.shape[0], 2 * high, 2 * wide, problem.filters)
+        return held(lax.slice(y, [0] * 4, (x.shape[0], *problem.y_shape[1:])))
 
-    y = chunks.each(some, a, chunks.images(problem.batch, transformed(problem, max(problem.channels, problem.filters))))
-    return lax.slice(y, [0] * 4, problem.y_shape)
+    return chunks.each(some, a, chunks.images(problem.batch, transformed(problem, max(problem.channels, problem.filters))))
 
 
 def transformed(problem: Problem, channels: int) -> int:
