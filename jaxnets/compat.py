@@ -6,17 +6,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-import jax
 import numpy as np
 from jax._src import api_util, config, core
 from jax._src.interpreters import partial_eval
 from jax.extend import core as jex_core
 from jax.extend import linear_util
 from jax.sharding import PartitionSpec
-
-COMPILES_EQUAL_LOOPS_ONCE = jax.__version_info__ < (0, 11)
-"""Whether XLA for a CPU makes one kernel of all loops that are the same but for their operands. Measured: it does in
-jaxlib 0.10.2, and no longer in 0.12.0.1."""
 
 
 def inner_jaxprs(equation: Any) -> list[Any]:

@@ -165,6 +165,10 @@ SAMPLES = (
     # Groups.
     Sample("depthwise 3x3", (5, 6), (3, 3), 6, 6, groups=6),
     Sample("depthwise 5x3 at stride 2", (9, 8), (5, 3), 4, 4, stride=2, groups=4, pads=((2, 2), (0, 1))),
+    Sample("depthwise line at a stride", (10,), (4,), 5, 5, stride=3, groups=5, pads=((3, 0),)),
+    Sample(
+        "depthwise at a stride beyond the kernel", (7, 8), (2, 2), 3, 3, stride=(3, 2), groups=3, pads=((-1, 1), (1, 0))
+    ),
     Sample("depthwise with a multiplier", (5, 4), (3, 3), 4, 12, groups=4, dilation=(2, 1)),
     Sample("depthwise, wide", (4, 5), (3, 3), 66, 66, groups=66, dilation=2),
     Sample("depthwise, borders left out", (6, 7), (3, 2), 3, 3, groups=3, pads=((-1, 1), (0, -2))),
@@ -179,6 +183,7 @@ SAMPLES = (
     Sample("volume, uneven padding", (3, 4, 4), (3, 2, 2), 1, 2, pads=((3, 0), (0, 2), (1, 0)), batch=1),
     Sample("2x2x2 in blocks", (4, 3, 5), (2, 2, 2), 2, 3, stride=2, pads=((0, 0), (1, 0), (0, 1))),
     Sample("depthwise volume", (4, 3, 4), (3, 2, 3), 3, 3, groups=3, stride=(1, 1, 2), dilation=(1, 2, 1)),
+    Sample("depthwise volume at strides", (4, 5, 4), (3, 2, 3), 2, 2, groups=2, stride=(2, 1, 2)),
     Sample("2 groups, volume", (3, 4, 3), (2, 2, 2), 4, 4, groups=2),
 )
 
@@ -189,6 +194,7 @@ COPIES = (
     Sample("copies of 1x1 at stride 2", (5, 4), (1, 1), 3, 2, stride=2, copies=2),
     Sample("copies of 4x4 at stride 2", (6, 4), (4, 4), 1, 2, stride=2, copies=2),
     Sample("copies of depthwise 3x3", (5, 4), (3, 3), 3, 6, groups=3, copies=2),
+    Sample("copies of depthwise at stride 2", (5, 4), (3, 3), 3, 3, stride=2, groups=3, copies=2),
     Sample("copies of 2 groups at stride 2", (5, 4), (3, 2), 4, 4, stride=2, groups=2, copies=2),
     Sample("copies of a volume", (3, 4, 3), (2, 2, 2), 2, 2, copies=2, batch=1),
     Sample("one copy of a line", (5,), (2,), 2, 2, copies=1),

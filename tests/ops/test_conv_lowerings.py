@@ -184,6 +184,7 @@ KINDS = (
     "3x2 in blocks, padded",
     "1x1 at stride 2, padded",
     "depthwise with a multiplier",
+    "depthwise 5x3 at stride 2",
     "4 groups at stride 2",
     "2x2x2 in blocks",
     "copies of a line",

@@ -41,8 +41,7 @@ def _short(problem: Problem) -> bool:
 
 def _copying_costs(problem: Problem) -> bool:
     """Whether a padded copy of the map costs about as much as the sum itself: few taps, a map beyond the cache."""
-    few = max(problem.window.size) <= 3 or max(problem.window.stride) > 1
-    return few and prod(problem.x_shape) * problem.dtype.itemsize > 6 << 20
+    return max(problem.window.size) <= 3 and prod(problem.x_shape) * problem.dtype.itemsize > 6 << 20
 
 
 def _small_gradient(problem: Problem) -> bool:
@@ -69,7 +68,7 @@ RULES = (
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
     Rule("strided slices", _short, "strided depthwise input gradient: a sum with the phases as axes of its loop"),
-    Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient"),
+    Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient, dilated"),
     Rule(
         "grouped slices",
         lambda p: p.taps * p.per_group[0] <= 72 and p.per_group[1] in (4, 8),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from math import prod
 from typing import Any
 
@@ -11,15 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnets import compat
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.lowerings import chunks, shapes
 from jaxnets.ops.kernels.problem import Problem
 
-Total = tuple[jax.Array, ...]  # for each tap of the last axis, the sums for each tap of the others
-
 LONG, STRIP = 65536, 16384  # elements: rows beyond the one are taken in strips of up to the other, 64 KB a tap
 TABLE = 8192  # turns of a loop whose places are written out
+TOGETHER = 8  # strips of rows in a turn
 SOME = 2 << 20  # bytes of padded images at a time, where all together are beyond the cache
 
 
@@ -29,10 +27,10 @@ def rows_fit(problem: Problem) -> bool:
 
 
 def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array:
-    """One row of outputs at a time against each of the input rows under it, elementwise in cache.
+    """One tap at a time against some rows of outputs, elementwise in cache.
 
-    The taps along a row are taken at once; what is left, (taps, W, C), is summed over W at the end. Long rows are taken
-    in strips, so that this fits in cache; several strips in a step, so that it is read and written less often.
+    The sums, (taps, W, C), are summed over W at the end. Long rows are taken in strips, so that a tap's sum fits in
+    cache; several rows or strips in a turn, so that it is read and written less often.
     """
     window, multiplier = problem.window, problem.per_group[1]
     if multiplier > 1:
@@ -41,20 +39,19 @@ def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Arra
         parts = [rows(one, x, y[..., m], compute) for m in range(multiplier)]
         return jnp.stack(parts, axis=-1).reshape(problem.w_shape)
 
-    width, channels, outer, inner = window.out[-1], problem.channels, prod(window.size[:-1]), window.size[-1]
+    width, channels = window.out[-1], problem.channels
     flat, strips = _is_flat(problem), _strips(width, channels)
 
-    def of_images(padded: jax.Array, y: jax.Array, totals: list[Total]) -> list[Total]:
+    def of_images(padded: jax.Array, y: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
         images = _rowwise(padded, problem)
         of = y.reshape(-1, width * channels) if flat else y.reshape(-1, width, channels)
         pairs = zip(totals, strips, strict=True)
         return [_of_strips(images, padded.shape[:-2], of, total, problem, *strip) for total, strip in pairs]
 
-    each = [(outer, wide * channels) if flat else (outer, wide, channels) for _, wide, _ in strips]
-    totals = _padded_images(of_images, x, y, [(shapes.zeros(shape, x),) * inner for shape in each], window)
-    sums = [[each.reshape(outer, -1, channels).sum(1, dtype=x.dtype) for each in total] for total in totals]
-    taps = [sum(parts[1:], start=parts[0]) for parts in zip(*sums, strict=True)]
-    return lax.concatenate(taps, 1).reshape(problem.w_shape)
+    each = [(wide * channels,) if flat else (wide, channels) for _, wide, _ in strips]
+    totals = _padded_images(of_images, x, y, [shapes.zeros((problem.taps, *strip), x) for strip in each], window)
+    sums = [total.reshape(problem.taps, -1, channels).sum(1, dtype=x.dtype) for total in totals]
+    return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
 
 
 def _padded_images(of_images: Callable[..., Any], x: jax.Array, y: jax.Array, carry: Any, window: Window) -> Any:
@@ -111,50 +108,30 @@ def _rowwise(padded: jax.Array, problem: Problem) -> jax.Array:
     return padded.reshape(-1, *row)
 
 
-def _starts(problem: Problem) -> list[tuple[Any, ...]]:
-    """Per tap of the last axis, where in a row of the image the elements under it begin, were the strip the first."""
-    window, channels = problem.window, problem.channels
-    starts = []
-    for tap in range(window.size[-1]):
-        at = tap * window.dilation[-1]
-        skip, phase = divmod(at, window.stride[-1])
-        starts.append((at * channels,) if _is_flat(problem) else (skip, phase * channels))
-    return list(zip(*map(_hidden, zip(*starts, strict=True)), strict=True))
-
-
-def _hidden(numbers: Sequence[int]) -> list[Any]:
-    """Numbers that XLA does not know, where that makes what adds up one tap the same program as what adds up any other,
-    to be compiled once: nine times for nine taps took longer than all else of a depthwise network."""
-    known = [np.int32(n) for n in numbers]
-    return list(lax.optimization_barrier(known)) if compat.COMPILES_EQUAL_LOOPS_ONCE else known
-
-
 def _of_strips(
     x: jax.Array,
     whole: tuple[int, ...],
     y: jax.Array,
-    total: Total,
+    total: jax.Array,
     problem: Problem,
     begin: int,
     wide: int,
     count: int,
-) -> Total:
+) -> jax.Array:
     """Add what the strips of the rows of y contribute to each tap; `whole`, how many rows x has along N and each outer
     axis.
 
-    A step takes one tap of the outer axes, and every tap of the last: written out, all taps of a 7×7 window in each
-    layer were half of what XLA had to compile of a network. Which rows it takes stands in tables, which what adds them
-    up reads itself: computed of the step's number, each division was a kernel to launch.
+    A turn is one kernel, for one tap; a turn of all taps, or of all along a row, is as many kernels, which were half of
+    what XLA had to compile of a network. Where it reads stands in tables, which the kernel reads itself: computed of
+    the turn's number, each division was another kernel to launch.
     """
     window, scale = problem.window, problem.channels if _is_flat(problem) else 1
     sizes, outer, strides, dilations = (
         (first, *each[:-1])
         for first, each in ((1, window.size), (whole[0], window.out), (1, window.stride), (1, window.dilation))
     )
-    strip = total[0].shape[1:]
-    taps, steps = total[0].shape[0], prod(outer) * count
-    most = 4 if prod(strip) <= 4096 else 2  # each is code to compile
-    together = next((n for n in (4, 2) if n <= most and steps % n == 0 and n * len(total) <= 28), 1)
+    strip, steps = total.shape[1:], prod(outer) * count
+    together = max(n for n in range(1, TOGETHER + 1) if steps % n == 0)
 
     def under(index: Any, lengths: tuple[int, ...], by: tuple[int, ...]) -> Any:
         """Which row of x lies there: `index` counts through axes of these lengths, whose elements are so far apart."""
@@ -164,29 +141,42 @@ def _of_strips(
             row, inside = row + shapes.scaled(at, apart * inside), inside * all_rows
         return row
 
-    turns = steps // together * taps
+    turns = steps // together * problem.taps
     index = np.arange(turns, dtype=np.int32) if turns <= TABLE else lax.iota(np.int32, turns)
-    tap, at = shapes.parted(index, taps)
-    pieces = []
+    tap, block = shapes.parted(index, problem.taps)
+    inner, outer_tap = shapes.parted(tap, window.size[-1])
+    phase, skip = shapes.parted(shapes.scaled(inner, window.dilation[-1]), window.stride[-1])
+    beside, phase = shapes.scaled(skip, scale, begin * scale), shapes.scaled(phase, problem.channels)
+    row_length = y.shape[1]
+    if count == 1:  # the rows of a turn lie one behind the other
+        y = y.reshape(-1, together * row_length, *y.shape[2:])
+    pieces: list[tuple[tuple[Any, Any], tuple[Any, Any]]] = []
     for u in range(together):
-        along, row = shapes.parted(shapes.scaled(at, together, u), count)
-        below = under(row, outer, strides) + under(tap, sizes, dilations)
-        pieces.append((row, below, along))
-    starts = _starts(problem)
+        along, row = shapes.parted(shapes.scaled(block, together, u), count)
+        below = under(row, outer, strides) + under(outer_tap, sizes, dilations)
+        if count == 1:
+            pieces.append(((block, np.int32(u * row_length + begin * scale)), (below, beside)))
+        else:
+            first = shapes.scaled(along, wide * scale)
+            pieces.append(((row, shapes.scaled(first, 1, begin * scale)), (below, first + beside)))
 
-    def step(index: jax.Array, total: Total) -> Total:
-        def now(each: Any) -> jax.Array:
-            return lax.squeeze(shapes.some(jnp.asarray(each), index, 1), (0,))
+    def step(index: jax.Array, total: jax.Array) -> jax.Array:
+        found: dict[int, jax.Array] = {}
 
-        sums = [each[0] if taps == 1 else lax.squeeze(shapes.some(each, now(tap), 1), (0,)) for each in total]
-        for row, below, along in pieces:
-            row, below = now(row), now(below)
-            first = np.int32(begin * scale) if count == 1 else shapes.scaled(now(along), wide * scale, begin * scale)
-            dy = shapes.cut(y, (row, first, *(np.int32(0) for _ in strip[1:])), (1, *strip)).reshape(strip)
-            for t, (skip, *rest) in enumerate(starts):
-                sums[t] = sums[t] + dy * shapes.cut(x, (below, first + skip, *rest), (1, *strip)).reshape(strip)
-        if taps == 1:
-            return tuple(each[None] for each in sums)
-        return tuple(shapes.put(each, new[None], now(tap)) for each, new in zip(total, sums, strict=True))
+        def now(places: Any) -> Any:
+            if np.ndim(places) == 0:
+                return places
+            if id(places) not in found:
+                found[id(places)] = lax.squeeze(shapes.some(jnp.asarray(places), index, 1), (0,))
+            return found[id(places)]
+
+        def cut(rows: jax.Array, at: tuple[Any, ...], channel: Any) -> jax.Array:
+            return shapes.cut(rows, (*map(now, at), channel)[: rows.ndim], (1, *strip))
+
+        at, channel = now(tap), now(phase)
+        new = shapes.some(total, at, 1)
+        for of, under_it in pieces:
+            new = new + cut(y, of, np.int32(0)) * cut(x, under_it, channel)
+        return shapes.put(total, new, at)
 
     return step(jnp.int32(0), total) if turns == 1 else shapes.loop(turns, step, total)

@@ -129,14 +129,19 @@ def framed(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.Ar
 def _cut(
     x: jax.Array, w: jax.Array, window: Window, ranges: tuple[tuple[int, int], ...]
 ) -> tuple[jax.Array, jax.Array, Window]:
-    """x under a range of outputs, padded where they reach beyond it, and the window that makes those outputs of it."""
-    starts, stops, low, out = [], [], [], []
-    for (first, last), (n, k, s, d, (pad, _), _) in zip(ranges, shapes.axes(window), strict=True):
-        begin, end = first * s - pad, (last - 1) * s - pad + extent(k, d)
+    """x under a range of outputs, padded where they reach beyond it, the taps that meet it, and the window that makes
+    those outputs of them."""
+    starts, stops, low, out, sizes = [], [], [], [], []
+    for axis, ((first, last), (n, k, s, d, (pad, _), _)) in enumerate(zip(ranges, shapes.axes(window), strict=True)):
+        meets = [t for t in range(k) if any(0 <= o * s - pad + t * d < n for o in range(first, last))] or [0]
+        w = lax.slice_in_dim(w, meets[0], meets[-1] + 1, axis=axis)
+        sizes.append(meets[-1] + 1 - meets[0])
+        begin = first * s - pad + meets[0] * d
+        end = (last - 1) * s - pad + meets[-1] * d + 1
         starts.append(min(max(begin, 0), n))
         stops.append(max(min(end, n), starts[-1]))
         low.append(starts[-1] - begin)
         out.append(last - first)
     cut = lax.slice(x, (0, *starts, 0), (x.shape[0], *stops, x.shape[-1]))
-    part = exact(cut.shape[1:-1], window.size, window.stride, window.dilation, low, out)
+    part = exact(cut.shape[1:-1], sizes, window.stride, window.dilation, low, out)
     return shapes.padded(cut, part), w, part

@@ -44,19 +44,23 @@ def run(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.Array
     return lax.slice(dx, [0] * dx.ndim, problem.x_shape)
 
 
-def _sum(yp: jax.Array, kernel: jax.Array, lengths: list[int], counts: list[int], strides: tuple[int, ...]) -> jax.Array:
+def _sum(
+    yp: jax.Array, kernel: jax.Array, lengths: list[int], counts: list[int], strides: tuple[int, ...]
+) -> jax.Array:
     """(N, *counts * strides, C) of padded y and the kernel (*lengths * strides, C)."""
     batch, *_, channels = yp.shape
     last = 2 * len(counts) + 1
     shape = (batch, *(n for pair in zip(counts, strides, strict=True) for n in pair), channels)
-    total = None
-    for at in np.ndindex(*lengths):
+
+    def term(at: tuple[int, ...]) -> jax.Array:
         under = lax.slice(yp, (0, *at, 0), (batch, *(a + n for a, n in zip(at, counts, strict=True)), channels))
-        first = [(length - 1 - a) * s for a, length, s in zip(at, lengths, strides, strict=True)]
-        own = lax.slice(kernel, (*first, 0), (*(f + s for f, s in zip(first, strides, strict=True)), channels))
-        term = lax.mul(
+        begin = [(length - 1 - a) * s for a, length, s in zip(at, lengths, strides, strict=True)]
+        own = lax.slice(kernel, (*begin, 0), (*(b + s for b, s in zip(begin, strides, strict=True)), channels))
+        return lax.mul(
             lax.broadcast_in_dim(under, shape, (0, *range(1, last, 2), last)),
             lax.broadcast_in_dim(own, shape, (*range(2, last, 2), last)),
         )
-        total = term if total is None else lax.add(total, term)
+
+    first, *others = np.ndindex(*lengths)
+    total = sum((term(at) for at in others), start=term(first))
     return lax.reshape(total, (batch, *(n * s for n, s in zip(counts, strides, strict=True)), channels))

@@ -44,13 +44,26 @@ def _column_factors(j: int) -> np.ndarray:
     return np.einsum("ri,c->ric", _KERNELS, _KERNELS[j]).reshape(4, 9)
 
 
-def _outputs(a: jax.Array, b: jax.Array, c: jax.Array, d: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Four products to two outputs."""
-    return a + b + c, b - c - d
+def _outputs(made: Tiles, images: int, high: int, wide: int) -> jax.Array:
+    """The products of all tiles to outputs (N, 2 * high, 2 * wide, K): of four products a + b + c and b - c - d.
+
+    Both are one expression along a new axis, ±1 and a choice: stacked, each place in the stack is a loop of its own,
+    which is up to four times the code.
+    """
+    filters = made[0].shape[-1]
+    full = (4, images, high, wide, 2, filters)
+    sign = jnp.asarray([1, -1], made[0].dtype)
+    first = lax.broadcast_in_dim(np.array([True, False]), full, (4,))
+    a, b, c, d = (lax.broadcast_in_dim(v.reshape(*full[:4], filters), full, (0, 1, 2, 3, 5)) for v in made)
+    across = lax.select(first, a, -d) + (b + c * lax.broadcast_in_dim(sign, full, (4,)))
+    sign = lax.broadcast_in_dim(sign, (2, *full[1:]), (0,))
+    outer, b, c = across[::3], across[1:2], across[2:3]  # a and d, which is subtracted
+    both = outer * sign + (b + c * sign)
+    return jnp.transpose(both, (1, 2, 0, 3, 4, 5)).reshape(images, 2 * high, 2 * wide, filters)
 
 
 def _from_outputs(y: jax.Array, z: jax.Array) -> tuple[jax.Array, ...]:
-    """The transpose of `_outputs`."""
+    """Two outputs to four products: the transpose of `_outputs`."""
     return y, y + z, y - z, -z
 
 
@@ -105,23 +118,13 @@ def run(problem: Problem, a: jax.Array, b: jax.Array, compute: Any) -> jax.Array
     kernels = [_combined(_column_factors(j), flat, problem).reshape(4, *b.shape[2:]) for j in _FOUR]
 
     def some(x: jax.Array) -> jax.Array:
-        made = (
-            stacked_product(v, w, (2, 1), problem.precision) for v, w in zip(_tiles(x, window), kernels, strict=True)
-        )
-        m = [v.reshape(4, x.shape[0], high, wide, problem.filters) for v in made]
-        sg = jnp.asarray([1, -1], x.dtype)
-        even = jnp.asarray([True, False])
-        full = (4, x.shape[0], high, wide, 2, problem.filters)
-        ex = lambda v: lax.broadcast_in_dim(v, full, (0, 1, 2, 3, 5))
-        q = lambda v: lax.broadcast_in_dim(v, full, (4,))
-        u = lax.select(q(even), ex(m[0]), ex(-m[3])) + (ex(m[1]) + ex(m[2]) * q(sg))
-        sr = lambda v: lax.broadcast_in_dim(sg, (2, *v.shape[1:]), (0,))
-        b, c = u[1:2], u[2:3]
-        y = u[0:4:3]*sr(u) + (b + c * sr(u))
-        y = jnp.transpose(y, (1, 2, 0, 3, 4, 5)).reshape(x.shape[0], 2 * high, 2 * wide, problem.filters)
+        pairs = zip(_tiles(x, window), kernels, strict=True)
+        made = [stacked_product(v, w, (2, 1), problem.precision) for v, w in pairs]
+        y = _outputs(made, x.shape[0], high, wide)
         return held(lax.slice(y, [0] * 4, (x.shape[0], *problem.y_shape[1:])))
 
-    return chunks.each(some, a, chunks.images(problem.batch, transformed(problem, max(problem.channels, problem.filters))))
+    each = transformed(problem, max(problem.channels, problem.filters))
+    return chunks.each(some, a, chunks.images(problem.batch, each))
 
 
 def transformed(problem: Problem, channels: int) -> int:
