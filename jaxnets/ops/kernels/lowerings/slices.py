@@ -43,15 +43,15 @@ def _added(terms: Iterator[jax.Array]) -> jax.Array:
 def _sum(xp: jax.Array, w: jax.Array, window: Window) -> jax.Array:
     """The sum over padded x. A filter multiplier makes as many, of every multiplier-th filter each, side by side."""
     channels = xp.shape[-1]
-    kernels = lax.reshape(w, (prod(window.size), channels, w.shape[-1] // channels))
+    kernels = lax.reshape(w, (prod(window.size) * channels, w.shape[-1] // channels))
     shape = (xp.shape[0], *window.out, channels)
 
     def filtered(which: int) -> jax.Array:
-        own = lax.index_in_dim(kernels, which, axis=2, keepdims=False)
+        own = lax.index_in_dim(kernels, which, axis=1, keepdims=False)  # flat, or each tap would be reshaped
         terms = [
             lax.mul(
                 shapes.tap(xp, window, at),
-                lax.broadcast_in_dim(lax.slice_in_dim(own, t, t + 1), shape, (0, len(shape) - 1)),
+                lax.broadcast_in_dim(lax.slice_in_dim(own, t * channels, (t + 1) * channels), shape, (len(shape) - 1,)),
             )
             for t, at in enumerate(shapes.taps(window))
         ]
