@@ -77,14 +77,26 @@ def grouped(problem: Problem, x: jax.Array, w: jax.Array, compute: Any) -> jax.A
     """
     window, groups, (c, k) = problem.window, problem.groups, problem.per_group
     xp = shapes.padded(x, window)
-    xp = xp.reshape(*xp.shape[:-1], groups, c)
-    kernels = w.reshape(problem.taps, c, *(1,) * (window.rank + 1), groups, k)
-    terms = (
-        lax.slice_in_dim(under, i, i + 1, axis=under.ndim - 1) * kernels[t, i]
-        for t, under in enumerate(shapes.tap(xp, window, at) for at in shapes.taps(window))
-        for i in range(c)
-    )
-    return _added(terms).reshape(problem.y_shape)
+
+    def total(xp: jax.Array, w: jax.Array) -> jax.Array:
+        apart = lax.reshape(xp, (*xp.shape[:-1], groups, c))
+        kernels = lax.reshape(w, (problem.taps * c * groups, k))
+        shape = (xp.shape[0], *window.out, groups, k)
+        rank = len(shape)
+
+        def term(under: jax.Array, which: int, channel: int) -> jax.Array:
+            each = lax.index_in_dim(under, channel, axis=rank - 1, keepdims=False)
+            first = (which * c + channel) * groups
+            return lax.mul(
+                lax.broadcast_in_dim(each, shape, range(rank - 1)),
+                lax.broadcast_in_dim(lax.slice_in_dim(kernels, first, first + groups), shape, (rank - 2, rank - 1)),
+            )
+
+        under = (shapes.tap(apart, window, at) for at in shapes.taps(window))
+        terms = (term(each, t, i) for t, each in enumerate(under) for i in range(c))
+        return lax.reshape(_added(terms), (*shape[:-2], groups * k))
+
+    return alone("grouped_slices", total, xp, w)
 
 
 def framed_fits(problem: Problem) -> bool:
