@@ -86,7 +86,7 @@ def measure(job: Job, effort: Effort, peers: Sequence[Peer] = (), tell: Callable
         errors = [agree.require(name, each, wanted, job.tolerances, job.error) for name, each in others.items()]
         del others
         ready.results.clear()
-        rounds = {name: timing.warmed(program.call) for name, program in ready.programs.items()}
+        rounds = {name: timing.warmed(program.call, brief=job.brief) for name, program in ready.programs.items()}
         cells: Cells = {"numpy": numpy, **ready.gone}
         visiting: dict[str, Any] = {}
         for peer in peers:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks import agree, rivals
+from benchmarks import agree, rivals, timing
 from benchmarks.cases import Case
 from benchmarks.cases.case import distinct, draw
 from benchmarks.cost import cost
@@ -25,7 +25,8 @@ class Job:
 
     `work` in `unit` (GFLOP or GB) is what the formula asks for, `bytes` what it must read and write; `tolerances` is a
     tree like the result. `numpy` is the naive Python call. `missing` says of rivals why they are not here. `peer` is
-    what another process needs to know, beside `arrays`, to take part (None: it cannot).
+    what another process needs to know, beside `arrays`, to take part (None: it cannot). A rival
+    that takes less than `brief` seconds has an untimed call before each timed one.
     """
 
     suite: str
@@ -44,6 +45,7 @@ class Job:
     peer: Mapping[str, Any] | None = None
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
     x64: bool = False
+    brief: float = timing.BRIEF
     error: agree.Error = agree.largest
 
 

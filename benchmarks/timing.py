@@ -14,6 +14,7 @@ import jax
 import numpy as np
 
 Clock = Callable[[], float]
+BRIEF = 0.1  # seconds of a call before which caches that the others have emptied count
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ def timed(call: Callable[[], Any], clock: Clock = time.perf_counter) -> float:
     return clock() - start
 
 
-def warmed(call: Callable[[], Any], clock: Clock = time.perf_counter, brief: float = 0.1) -> Callable[[], float]:
+def warmed(call: Callable[[], Any], clock: Clock = time.perf_counter, brief: float = BRIEF) -> Callable[[], float]:
     """Rounds for `interleave`: an untimed call, then the timed one, unless the last one took longer than `brief`.
 
     The rivals before have taken the caches and put the other threads to sleep. A network's layer finds its input where

@@ -21,6 +21,7 @@ from jaxnets.models.mobilenet_v2 import STAGES
 
 FULL, QUICK = (8, 224, 224, 3), (4, 64, 64, 3)
 CLASSES = 1000
+LONG = 10.0  # seconds: a step needs a gigabyte, which a virtual machine takes back while others have their turn
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ def jobs(whole: Whole, quick: bool) -> list[Job]:
             else {"kind": "model", "model": whole.model, "parameters": total.params, "direction": "training step"},
             arrays={"x": np.asarray(x), "labels": np.asarray(labels, np.int64)},
             error=agree.network,
+            brief=LONG,
         )
     ]
 

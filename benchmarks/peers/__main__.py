@@ -16,8 +16,6 @@ import numpy as np
 from benchmarks.peers.guest import Guest
 
 REST = 0.01  # seconds after which the other side's threads, and ours, have stopped to spin for more work
-# A call shorter than this has one more before it that is not timed, as in `timing.warmed`: the caches were others'.
-SHORT = 0.1
 
 
 class Server:
@@ -27,10 +25,14 @@ class Server:
         self.module: Any = importlib.import_module(f"benchmarks.peers.{name}")
         self.guests: dict[str, Guest] = {}
         self.last: dict[str, float] = {}
+        self.brief = 0.0
 
-    def join(self, folder: str) -> dict[str, Any]:
-        """Make the columns of the job in a folder, run each once, and leave the results there."""
-        self.guests, self.last = {}, {}
+    def join(self, folder: str, brief: float) -> dict[str, Any]:
+        """Make the columns of the job in a folder, run each once, and leave the results there.
+
+        A call shorter than `brief` will have one more before it that is not timed, as in `timing.warmed`.
+        """
+        self.guests, self.last, self.brief = {}, {}, brief
         spec = json.loads((Path(folder) / "job.json").read_text())
         with np.load(Path(folder) / "arrays.npz") as file:
             arrays = dict(file)
@@ -56,7 +58,7 @@ class Server:
     def round(self, column: str) -> dict[str, Any]:
         """Time one call."""
         time.sleep(REST)
-        if self.last[column] < SHORT:
+        if self.last[column] < self.brief:
             self.guests[column].call()
         _, seconds = _clocked(self.guests[column])
         self.last[column] = seconds
@@ -88,7 +90,11 @@ def main(name: str) -> None:
         return
     for line in sys.stdin:
         request = json.loads(line)
-        answer = server.join(request["folder"]) if request["do"] == "join" else server.round(request["column"])
+        answer = (
+            server.join(request["folder"], request["brief"])
+            if request["do"] == "join"
+            else server.round(request["column"])
+        )
         print(json.dumps(answer), file=out)
 
 

@@ -118,7 +118,7 @@ class Peer:
         arrays: dict[str, Any] = dict(job.arrays)
         np.savez(self.folder / "arrays.npz", **arrays)
         try:
-            answer = self.ask(do="join", folder=str(self.folder))
+            answer = self.ask(do="join", folder=str(self.folder), brief=job.brief)
         except Gone as error:
             return {}, dict.fromkeys(columns, NotRun(str(error)))
         seats: dict[str, Seat] = {}
