@@ -7,7 +7,7 @@ from itertools import count
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import timing
+from benchmarks import timing, whole
 from benchmarks.timing import Effort, NotRun, Timing
 
 
@@ -57,6 +57,16 @@ def test_a_brief_rival_is_warmed_up_before_each_timed_call():
     long = timing.warmed(clock.rival("long", [3.0] * 4), clock)
     assert [long() for _ in range(3)] == pytest.approx([3.0] * 3)
     assert clock.order == ["long"] * 4  # once before the first, when nobody knows how long it takes
+
+
+def test_a_step_of_a_whole_model_is_warmed_up_too():
+    """By the rule of `warmed`, with a longer `brief`: ours and those of a peer alike."""
+    (job,) = whole.jobs(whole.WHOLE[0], quick=True)
+    assert job.brief == whole.LONG > timing.BRIEF
+    clock = FakeClock()
+    step = timing.warmed(clock.rival("step", [3.0] * 4), clock, brief=job.brief)
+    assert [step(), step()] == [3.0, 3.0]
+    assert clock.order == ["step"] * 4
 
 
 def test_median_and_quartiles():

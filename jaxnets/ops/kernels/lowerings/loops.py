@@ -101,7 +101,7 @@ def _is_flat(problem: Problem) -> bool:
 
 
 def _rowwise(padded: jax.Array, problem: Problem) -> jax.Array:
-    """The rows of padded images as `_starts` counts in them: (rows, W * C), or (rows, W / stride, stride * C)."""
+    """The rows of padded images as `_of_strips` counts in them: (rows, W * C), or (rows, W / stride, stride * C)."""
     *_, wide, channels = padded.shape
     stride = problem.window.stride[-1]
     row = (wide * channels,) if _is_flat(problem) else (wide // stride, stride * channels)
@@ -121,9 +121,9 @@ def _of_strips(
     """Add what the strips of the rows of y contribute to each tap; `whole`, how many rows x has along N and each outer
     axis.
 
-    A turn is one kernel, for one tap; a turn of all taps, or of all along a row, is as many kernels, which were half of
-    what XLA had to compile of a network. Where it reads stands in tables, which the kernel reads itself: computed of
-    the turn's number, each division was another kernel to launch.
+    A turn is one kernel, for one tap; a turn of all taps, or of all along a row, is as many kernels to compile. Where
+    it reads stands in tables, which the kernel reads itself: computed of the turn's number, each division was another
+    kernel to launch.
     """
     window, scale = problem.window, problem.channels if _is_flat(problem) else 1
     sizes, outer, strides, dilations = (
