@@ -25,8 +25,8 @@ class Job:
 
     `work` in `unit` (GFLOP or GB) is what the formula asks for, `bytes` what it must read and write; `tolerances` is a
     tree like the result. `numpy` is the naive Python call. `missing` says of rivals why they are not here. `peer` is
-    what another process needs to know, beside `arrays`, to take part (None: it cannot). A rival
-    that takes less than `brief` seconds has an untimed call before each timed one.
+    what another process needs to know, beside `arrays`, to take part (None: it cannot). A rival that takes less than
+    `brief` seconds has an untimed call before each timed one.
     """
 
     suite: str

@@ -21,7 +21,7 @@ from jaxnets.models.mobilenet_v2 import STAGES
 
 FULL, QUICK = (8, 224, 224, 3), (4, 64, 64, 3)
 CLASSES = 1000
-LONG = 10.0  # seconds: a step needs a gigabyte, which a virtual machine takes back while others have their turn
+LONG = 10.0  # seconds: a step needs a gigabyte, which a virtual machine may take back while others have their turn
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 import signal
 import time
 from itertools import count
+from types import SimpleNamespace
 
 import jax.numpy as jnp
 import pytest
 
 from benchmarks import timing, whole
+from benchmarks.peers.__main__ import Server
 from benchmarks.timing import Effort, NotRun, Timing
 
 
@@ -60,13 +62,22 @@ def test_a_brief_rival_is_warmed_up_before_each_timed_call():
 
 
 def test_a_step_of_a_whole_model_is_warmed_up_too():
-    """By the rule of `warmed`, with a longer `brief`: ours and those of a peer alike."""
     (job,) = whole.jobs(whole.WHOLE[0], quick=True)
     assert job.brief == whole.LONG > timing.BRIEF
     clock = FakeClock()
     step = timing.warmed(clock.rival("step", [3.0] * 4), clock, brief=job.brief)
     assert [step(), step()] == [3.0, 3.0]
     assert clock.order == ["step"] * 4
+
+
+def test_a_peer_is_warmed_up_by_the_same_rule():
+    calls = []
+    server = Server("flax")
+    server.guests, server.brief = {"step": SimpleNamespace(call=lambda: calls.append("step"))}, 10.0
+    for last, expected in ((3.0, 2), (30.0, 1)):
+        server.last, calls[:] = {"step": last}, []
+        server.round("step")
+        assert len(calls) == expected
 
 
 def test_median_and_quartiles():

@@ -68,7 +68,11 @@ RULES = (
     Rule("turned", lambda p: True, "input gradient at stride 1: a convolution with the kernel turned"),
     Rule("blocks", lambda p: True, "stride = size: windows are rows of a matrix product"),
     Rule("strided slices", _short, "strided depthwise input gradient: a sum with the phases as axes of its loop"),
-    Rule("phases", lambda p: p.channels == p.groups == p.filters, "strided depthwise input gradient, dilated"),
+    Rule(
+        "phases",
+        lambda p: p.channels == p.groups == p.filters,
+        "strided depthwise input gradient, dilated or of many taps",
+    ),
     Rule(
         "grouped slices",
         lambda p: p.taps * p.per_group[0] <= 72 and p.per_group[1] in (4, 8),

@@ -28,7 +28,7 @@ def run(problem: Problem, y: jax.Array, w: jax.Array, compute: Any) -> jax.Array
     """Element p of stride j is `Σ_m y[j + m] * w[m, p]`, written where it belongs.
 
     Where a phase is reached by fewer taps than another, zeros stand in. A convolution for each phase multiplies none,
-    but to lay them side by side is several times as much code, and it takes up to twice as long.
+    but to lay them side by side is several times as much code, and takes 1.1 to 3.6 times as long in all.
     """
     window, counts = problem.window, counts_of(problem.window)
     lengths, pads, kernel_pads = [], [], []
