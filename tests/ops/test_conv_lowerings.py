@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache, partial
+from functools import cache, partial, reduce
 from itertools import product
 from typing import Any
 
@@ -19,7 +19,7 @@ from jaxnets import compat, ops
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels import planner
 from jaxnets.ops.kernels.family import bind
-from jaxnets.ops.kernels.lowerings import TABLE, loops, matmul
+from jaxnets.ops.kernels.lowerings import TABLE, loops, matmul, shapes
 from jaxnets.ops.kernels.planning import candidates
 from jaxnets.ops.kernels.problem import MEMBERS, Member, Problem
 from tests.ops.lowering_cases import (
@@ -112,16 +112,49 @@ def test_long_rows_in_strips(sample: Sample, monkeypatch: pytest.MonkeyPatch) ->
     check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows in strips")
 
 
-@pytest.mark.parametrize("sample", [s for name, _, s in CASES if name == "rows" and not s.copies], ids=str)
-def test_large_maps_some_at_a_time(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a frame of zeros that stays; and with the places of the rows computed, as where they are too many to write
-    out."""
-    monkeypatch.setattr(loops.chunks, "CACHE", 0)
-    monkeypatch.setattr(loops, "SOME", 0)
-    monkeypatch.setattr(loops, "TABLE", 0)
+WAYS = (  # and whether each plan that `rows` may try can be carried out; if none can, it pads
+    (Sample("four images, the last row begun earlier", (5, 6), (3, 3), 3, 3, groups=3, batch=4), [True, True]),
+    (Sample("four lines, half of them in a turn", (9,), (3,), 3, 3, groups=3, batch=4, pads=((2, 0),)), [False, True]),
+    (Sample("one line", (9,), (3,), 3, 3, groups=3, batch=1), [False]),
+    (Sample("rows of no whole strides", (7, 7), (3, 3), 2, 2, stride=2, groups=2, batch=4), [False, False]),
+    (Sample("one image, rows beside each other", (9, 6), (3, 3), 2, 2, groups=2, batch=1, pads="VALID"), [True]),
+    (Sample("one image, some rows padding", (8, 6), (3, 3), 2, 2, groups=2, batch=1), [False]),
+    (Sample("taps that meet nothing", (2, 2), (7, 5), 2, 2, groups=2, batch=4), [False, True]),
+    (
+        Sample("rows longer than those of x", (4, 4), (2, 3), 2, 2, groups=2, batch=4, pads=((1, 1), (4, 4))),
+        [True, True],
+    ),
+    (Sample("three axes at strides", (4, 5, 6), (3, 2, 3), 2, 2, stride=(2, 1, 2), groups=2, batch=4), [True, True]),
+    (Sample("wide 70 channels", (3, 6), (3, 3), 70, 70, groups=70, batch=4), [True, True]),
+)
+
+
+@pytest.mark.parametrize(("sample", "possible"), WAYS, ids=str)
+@pytest.mark.parametrize("strip", [None, 2, 4])
+def test_rows_that_run_on_into_the_next(
+    sample: Sample, possible: list[bool], strip: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way to take rows, whole and in strips; what a row meets outside its own leaves no trace, be it infinite."""
     problem = sample.problem("weight_gradient")
-    run = partial(planner.run, "rows", problem, platform="cpu")
-    check(quickly(run)(*expected(sample, problem.member)[0]), sample, problem.member, what="rows, some at a time")
+    if strip is None:
+        plans = [loops._plan(problem, *together) for together in loops._together(problem)]
+        assert [plan is not None for plan in plans] == possible
+    else:
+        monkeypatch.setattr(loops, "LONG", 0)
+        monkeypatch.setattr(loops, "STRIP", strip * sample.channels)
+    run = quickly(partial(planner.run, "rows", problem, platform="cpu"))
+    x, y = expected(sample, "weight_gradient")[0]
+    check(run(x, y), sample, "weight_gradient", what=sample.name)
+
+    corner = (0,) * len(sample.spatial)
+    x = np.array(x)
+    x[(slice(None), *corner)] = np.inf
+    meet = []  # along each axis, whether a tap meets the first element of the map
+    for _, k, s, d, (low, _), o in shapes.axes(sample.window):
+        at, beside = np.divmod(low - d * np.arange(k), s)
+        meet.append((at >= 0) & (at < o) & (beside == 0))
+    infinite = ~np.isfinite(np.asarray(run(x, y))).all(axis=(-1, -2))
+    np.testing.assert_array_equal(infinite, reduce(np.logical_and.outer, meet))
 
 
 MANY_TAPS = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -12,13 +12,14 @@ import numpy as np
 from jax import lax
 
 from jaxnets.ops.geometry import Window
-from jaxnets.ops.kernels.lowerings import chunks, shapes
-from jaxnets.ops.kernels.problem import Problem
+from jaxnets.ops.kernels.alone import held
+from jaxnets.ops.kernels.lowerings import shapes
+from jaxnets.ops.kernels.problem import Problem, exact
 
 LONG, STRIP = 65536, 16384  # elements: rows beyond the one are taken in strips of up to the other, 64 KB a tap
-TABLE = 8192  # turns of a loop whose places are written out
-TOGETHER = 8  # strips of rows in a turn
-SOME = 2 << 20  # bytes of padded images at a time, where all together are beyond the cache
+TOGETHER = 8  # rows in a turn
+ENOUGH = 4  # of them from as many images; where these are fewer, some rows of each
+FLAT = 64  # channels up to which rows are taken as one vector: loops over so few are too short to be fast
 
 
 def rows_fit(problem: Problem) -> bool:
@@ -27,156 +28,177 @@ def rows_fit(problem: Problem) -> bool:
 
 
 def rows(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array:
-    """One tap at a time against some rows of outputs, elementwise in cache.
+    """One tap at a time against one row of outputs of some images, elementwise in cache.
 
-    The sums, (taps, W, C), are summed over W at the end. Long rows are taken in strips, so that a tap's sum fits in
-    cache; several rows or strips in a turn, so that it is read and written less often.
+    The sums, (taps, W, C), are summed over W at the end. A row of several images in a turn, so that a tap's sum is read
+    and written less often; long rows in strips, so that it fits in cache.
+
+    Nothing is padded: a turn whose row of x is all padding is left out, and a row that would begin before the map or
+    end behind it runs on into the next; of its sums, those that no window has are left out at the end.
     """
-    window, multiplier = problem.window, problem.per_group[1]
+    multiplier = problem.per_group[1]
     if multiplier > 1:
         y = y.reshape(*y.shape[:-1], problem.channels, multiplier)
         one = problem.but(filters=problem.channels)
         parts = [rows(one, x, y[..., m], compute) for m in range(multiplier)]
         return jnp.stack(parts, axis=-1).reshape(problem.w_shape)
-
-    width, channels = window.out[-1], problem.channels
-    flat, strips = _is_flat(problem), _strips(width, channels)
-
-    def of_images(padded: jax.Array, y: jax.Array, totals: list[jax.Array]) -> list[jax.Array]:
-        images = _rowwise(padded, problem)
-        of = y.reshape(-1, width * channels) if flat else y.reshape(-1, width, channels)
-        pairs = zip(totals, strips, strict=True)
-        return [_of_strips(images, padded.shape[:-2], of, total, problem, *strip) for total, strip in pairs]
-
-    each = [(wide * channels,) if flat else (wide, channels) for _, wide, _ in strips]
-    totals = _padded_images(of_images, x, y, [shapes.zeros((problem.taps, *strip), x) for strip in each], window)
-    sums = [total.reshape(problem.taps, -1, channels).sum(1, dtype=x.dtype) for total in totals]
-    return sum(sums[1:], start=sums[0]).reshape(problem.w_shape)
+    for images, beside in _together(problem):
+        plan = _plan(problem, images, beside)
+        if plan is not None:
+            return _run(problem, plan, x, y)
+    return rows(*_padded(problem, x, y), compute)
 
 
-def _padded_images(of_images: Callable[..., Any], x: jax.Array, y: jax.Array, carry: Any, window: Window) -> Any:
-    """`of_images(padded x, y, carry)` over all images: all at once, or some at a time where their padded copy is large.
+def _together(problem: Problem) -> list[tuple[int, int]]:
+    """Of how many images a turn takes how many rows, best first.
 
-    Some at a time lie in a frame of zeros that stays, and only the inside is written: to pad them anew takes up to
-    three times as long, for XLA asks of each element whether it is padding.
+    Half the images are twice as many turns, where a row that ends behind the last image is not in the same turn as one
+    that begins before the first.
     """
+    images = _divisor(problem.batch, TOGETHER)
+    if images < ENOUGH:
+        return [(images, _divisor((1, *problem.window.out)[-2], TOGETHER // images))]
+    return [(images, 1), (images // 2, 1)] if images % 2 == 0 else [(images, 1)]
+
+
+def _divisor(n: int, most: int) -> int:
+    """The largest divisor up to `most`."""
+    return max(d for d in range(1, most + 1) if n % d == 0)
+
+
+def _padded(problem: Problem, x: jax.Array, y: jax.Array) -> tuple[Problem, jax.Array, jax.Array]:
+    """The problem with its padding written out, and rows of whole strides: always one that `_plan` can do."""
+    window = problem.window
     pads = shapes.exact_pads(window)
     low, high = pads[-1]
-    pads[-1] = (low, high + -(x.shape[-2] + low + high) % window.stride[-1])  # rows of whole strides
-    one = jax.eval_shape(lambda x: shapes.resized(x, pads), x[:1])
-    size = one.size * one.dtype.itemsize
-    cut = [(min(low, 0), min(high, 0)) for low, high in pads]
-    left = all(n + low + high > 0 for n, (low, high) in zip(window.spatial, cut, strict=True))
-    if x.shape[0] * size <= chunks.CACHE or not left:
-        return of_images(shapes.resized(x, pads), y, carry)
-    n = chunks.images(x.shape[0], size, SOME)
-    corner = [np.int32(at) for at in (0, *(max(low, 0) for low, _ in pads), 0)]
-
-    def step(index: jax.Array, carry: tuple[jax.Array, Any]) -> tuple[jax.Array, Any]:
-        frame, inner = carry
-        first = shapes.scaled(index, n)
-        inside = shapes.resized(shapes.some(x, first, n), cut)
-        frame = lax.dynamic_update_slice(frame, inside, corner, allow_negative_indices=False)
-        return frame, of_images(frame, shapes.some(y, first, n), inner)
-
-    return shapes.loop(x.shape[0] // n, step, (shapes.zeros((n, *one.shape[1:]), x), carry))[1]
+    pads[-1] = (low, high + -(x.shape[-2] + low + high) % window.stride[-1])
+    x = held(shapes.resized(x, pads))
+    inside = exact(x.shape[1:-1], window.size, window.stride, window.dilation, [0] * window.rank, window.out)
+    return problem.but(window=inside), x, y
 
 
-def _strips(width: int, channels: int) -> list[tuple[int, int, int]]:
-    """How a row of outputs is taken in strips: where the first begins, how wide they are, how many there are.
+@dataclass(frozen=True)
+class _Plan:
+    """Where each turn of the loop reads and writes, counted in columns: rows of (stride · C) of x and of C of y.
 
-    What is left of a long row is a strip by itself.
+    A row of a tap's sums has `before` slots that belong to no output, then one for each column of a strip. Where rows
+    are taken in strips, a tap has two such rows: of strips that are all there, and of the last.
     """
-    if width * channels <= LONG:
-        return [(0, width, 1)]
-    most = max(1, STRIP // channels)
-    wide = next((n for n in range(most, most // 4, -1) if width % n == 0), most)
-    count, rest = divmod(width, wide)
-    return [(0, wide, count), *([(count * wide, rest, 1)] if rest else [])]
+
+    strip: int
+    before: int
+    tap: np.ndarray  # (turns,): the row of sums
+    slot: np.ndarray  # (turns,): where it begins to write in it
+    under: np.ndarray  # (turns,): where it begins to read x
+    phase: np.ndarray  # (turns,): which of the columns of a stride
+    of: np.ndarray  # (turns,): where it begins to read y
+    further: list[tuple[int, int]]  # how much further, in x and y, the rows of a turn lie
+    valid: np.ndarray  # (rows of sums,): how many slots from `before` on are sums of the result
 
 
-def _is_flat(problem: Problem) -> bool:
-    """Whether rows are taken as one vector: where channels are few, loops over them are too short to be fast."""
-    return problem.window.stride[-1] == 1 and problem.channels <= 64
+def _plan(problem: Problem, together: int, beside: int) -> _Plan | None:
+    """The turns of so many images and rows, or None where rows of x do not consist of whole strides, some of a turn's
+    are padding, or a turn would read beyond the arrays."""
+    window, batch = problem.window, problem.batch
+    out, stride = window.out[-1], window.stride[-1]
+    length, rest = divmod(window.spatial[-1], stride)
+    strip = out if out * problem.channels <= LONG else min(out, max(1, STRIP // problem.channels))
+    first = strip * np.arange(-(-out // strip), dtype=np.int32)
+    kinds = min(len(first), 2)
+    images = (prod(window.spatial[:-1]) * length, prod(window.out[:-1]) * out)
+    next_row = (window.stride[-2] * length if window.rank > 1 else 0, out)
+    further = [
+        tuple(image * of_image + row * of_row for of_image, of_row in zip(images, next_row, strict=True))
+        for image, row in np.ndindex(together, beside)
+    ]
+
+    taps = np.indices(window.size, np.int32).reshape(window.rank, -1)
+    above, there = _rows_above(window, taps)
+    apart = there.reshape(-1, beside, there.shape[-1])
+    if rest or (apart != apart[:, :1]).any():
+        return None
+    begin = taps[-1] * np.int32(window.dilation[-1]) - np.int32(window.full_pads[-1][0])
+    skip, phase = begin // np.int32(stride), begin % np.int32(stride)
+    ahead, behind = np.maximum(skip, 0), np.maximum(-skip, 0)
+    valid = np.maximum(np.minimum(out - behind, length - ahead), 0)
+
+    # All turns there could be, over (rows of y, blocks of images, strips, taps); the taps of a row lie side by side.
+    row = np.arange(len(above), dtype=np.int32)[::beside, None, None, None]
+    block, strips = together * np.arange(batch // together, dtype=np.int32)[:, None, None], first[:, None]
+    under = block * images[0] + above[::beside, None, None] * length + strips + ahead
+    of = block * images[1] + row * out + strips + behind
+    whole = (strips + strip <= valid) & (kinds == 2)
+    tap = np.arange(taps.shape[1], dtype=np.int32) * kinds + np.where(whole, 0, kinds - 1)
+    ends = (start + (more + strip - batch * n) for start, more, n in zip((under, of), further[-1], images, strict=True))
+    beyond = np.maximum(np.maximum(*ends), 0)  # how far behind the last image it would read
+
+    there = np.broadcast_to(there[::beside, None, None] & (strips < valid), under.shape)
+    tap, beyond, under, phase, of = (
+        np.broadcast_to(each, under.shape)[there].astype(np.int32)
+        for each in (tap, beyond, under - beyond, phase, of - beyond)
+    )
+    if (under < 0).any() or (of < 0).any():
+        return None
+    before = int(beyond.max(initial=0))
+    last = np.where(valid > 0, (valid - 1) % strip + 1, 0)
+    slots = np.stack([np.full_like(valid, strip), last][-kinds:], axis=1).reshape(-1)
+    return _Plan(strip, before, tap, before - beyond, under, phase, of, further, slots)
 
 
-def _rowwise(padded: jax.Array, problem: Problem) -> jax.Array:
-    """The rows of padded images as `_of_strips` counts in them: (rows, W * C), or (rows, W / stride, stride * C)."""
-    *_, wide, channels = padded.shape
-    stride = problem.window.stride[-1]
-    row = (wide * channels,) if _is_flat(problem) else (wide // stride, stride * channels)
-    return padded.reshape(-1, *row)
+def _rows_above(window: Window, taps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row of y and each tap: which row of an image of x lies there, and whether there is one."""
+    outer = window.out[:-1]
+    places = np.indices(outer, np.int32).reshape(len(outer), prod(outer))
+    above, there = np.zeros((prod(outer), taps.shape[1]), np.int32), np.ones((prod(outer), taps.shape[1]), bool)
+    for place, tap, (n, _, s, d, (low, _), _) in zip(places, taps[:-1], list(shapes.axes(window))[:-1], strict=True):
+        at = place[:, None] * np.int32(s) + tap * np.int32(d) - np.int32(low)
+        above, there = above * np.int32(n) + at, there & (at >= 0) & (at < n)
+    return above, there
 
 
-def _of_strips(
-    x: jax.Array,
-    whole: tuple[int, ...],
-    y: jax.Array,
-    total: jax.Array,
-    problem: Problem,
-    begin: int,
-    wide: int,
-    count: int,
-) -> jax.Array:
-    """Add what the strips of the rows of y contribute to each tap; `whole`, how many rows x has along N and each outer
-    axis.
+def _run(problem: Problem, plan: _Plan, x: jax.Array, y: jax.Array) -> jax.Array:
+    """Add up the turns, then the slots.
 
     A turn is one kernel, for one tap; a turn of all taps, or of all along a row, is as many kernels to compile. Where
     it reads stands in tables, which the kernel reads itself: computed of the turn's number, each division was another
     kernel to launch.
     """
-    window, scale = problem.window, problem.channels if _is_flat(problem) else 1
-    sizes, outer, strides, dilations = (
-        (first, *each[:-1])
-        for first, each in ((1, window.size), (whole[0], window.out), (1, window.stride), (1, window.dilation))
-    )
-    strip, steps = total.shape[1:], prod(outer) * count
-    together = max(n for n in range(1, TOGETHER + 1) if steps % n == 0)
+    channels, stride = problem.channels, problem.window.stride[-1]
+    flat = stride == 1 and channels <= FLAT and max(x.size, y.size) < 2**31
+    scale = channels if flat else 1
+    x, y = (each.reshape(-1) if flat else each.reshape(-1, c) for each, c in ((x, stride * channels), (y, channels)))
+    size = (plan.strip * scale,) if flat else (plan.strip, channels)
+    slots = (plan.before + plan.strip) * scale
+    totals = shapes.zeros((len(plan.valid), slots) if flat else (len(plan.valid), slots, channels), x)
+    tables = {
+        "tap": plan.tap,
+        "slot": plan.slot * scale,
+        "under": plan.under * scale,
+        "phase": plan.phase * channels,
+        "of": plan.of * scale,
+    }
 
-    def under(index: Any, lengths: tuple[int, ...], by: tuple[int, ...]) -> Any:
-        """Which row of x lies there: `index` counts through axes of these lengths, whose elements are so far apart."""
-        row, inside = index * np.int32(0), 1
-        for length, apart, all_rows in zip(reversed(lengths), reversed(by), reversed(whole), strict=True):
-            at, index = shapes.parted(index, length)
-            row, inside = row + shapes.scaled(at, apart * inside), inside * all_rows
-        return row
+    def step(index: jax.Array, totals: jax.Array) -> jax.Array:
+        def now(name: str) -> Any:
+            table = tables[name]
+            if (table == table[0]).all():
+                return table[0]
+            return lax.squeeze(shapes.some(jnp.asarray(table), index, 1), (0,))
 
-    turns = steps // together * problem.taps
-    index = np.arange(turns, dtype=np.int32) if turns <= TABLE else lax.iota(np.int32, turns)
-    tap, block = shapes.parted(index, problem.taps)
-    inner, outer_tap = shapes.parted(tap, window.size[-1])
-    phase, skip = shapes.parted(shapes.scaled(inner, window.dilation[-1]), window.stride[-1])
-    beside, phase = shapes.scaled(skip, scale, begin * scale), shapes.scaled(phase, problem.channels)
-    row_length = y.shape[1]
-    if count == 1:  # the rows of a turn lie one behind the other
-        y = y.reshape(-1, together * row_length, *y.shape[2:])
-    pieces: list[tuple[tuple[Any, Any], tuple[Any, Any]]] = []
-    for u in range(together):
-        along, row = shapes.parted(shapes.scaled(block, together, u), count)
-        below = under(row, outer, strides) + under(outer_tap, sizes, dilations)
-        if count == 1:
-            pieces.append(((block, np.int32(u * row_length + begin * scale)), (below, beside)))
-        else:
-            first = shapes.scaled(along, wide * scale)
-            pieces.append(((row, shapes.scaled(first, 1, begin * scale)), (below, first + beside)))
+        under, phase, of = now("under"), now("phase"), now("of")
+        at = (now("tap"), now("slot"), np.int32(0))[: totals.ndim]
+        new = shapes.cut(totals, at, (1, *size))
+        for further in plan.further:
+            below = shapes.cut(x, (shapes.scaled(under, 1, further[0] * scale), phase)[: x.ndim], size)
+            above = shapes.cut(y, (shapes.scaled(of, 1, further[1] * scale), np.int32(0))[: y.ndim], size)
+            new = new + lax.expand_dims(above * below, (0,))
+        return lax.dynamic_update_slice(totals, new, at, allow_negative_indices=False)
 
-    def step(index: jax.Array, total: jax.Array) -> jax.Array:
-        found: dict[int, jax.Array] = {}
-
-        def now(places: Any) -> Any:
-            if np.ndim(places) == 0:
-                return places
-            if id(places) not in found:
-                found[id(places)] = lax.squeeze(shapes.some(jnp.asarray(places), index, 1), (0,))
-            return found[id(places)]
-
-        def cut(rows: jax.Array, at: tuple[Any, ...], channel: Any) -> jax.Array:
-            return shapes.cut(rows, (*map(now, at), channel)[: rows.ndim], (1, *strip))
-
-        at, channel = now(tap), now(phase)
-        new = shapes.some(total, at, 1)
-        for of, under_it in pieces:
-            new = new + cut(y, of, np.int32(0)) * cut(x, under_it, channel)
-        return shapes.put(total, new, at)
-
-    return step(jnp.int32(0), total) if turns == 1 else shapes.loop(turns, step, total)
+    turns = len(plan.tap)
+    if turns:
+        totals = step(jnp.int32(0), totals) if turns == 1 else shapes.loop(turns, step, totals)
+    totals = totals.reshape(len(plan.valid), -1, channels)[:, plan.before :]
+    if (plan.valid < plan.strip).any():
+        mask = np.arange(plan.strip) < plan.valid[:, None]
+        totals = lax.select(np.broadcast_to(mask[..., None], totals.shape), totals, jnp.zeros_like(totals))
+    return totals.reshape(problem.taps, -1, channels).sum(1, dtype=x.dtype).reshape(problem.w_shape)
