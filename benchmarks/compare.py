@@ -31,7 +31,7 @@ def _changed(old: Row, new: Row) -> float | None:
 def _conditions(old: Results, new: Results) -> list[str]:
     """What makes the two hard to compare."""
     out = []
-    for name in ("device", "cpu", "threads", "versions"):
+    for name in ("device", "cpu", "threads", "allocator", "versions"):
         then, now = old.machine.get(name), new.machine.get(name)
         if then != now:
             out.append(f"note: {name} then {then}, now {now}")

@@ -49,6 +49,13 @@ def cpu_model(told: Path = Path("/proc/cpuinfo")) -> str:
     return name
 
 
+def allocator() -> str | None:
+    """What the environment asks of the C library's allocator: whether its memory comes in huge pages, and whether it
+    keeps what is freed. To take a fresh page can cost more than to convolve what lies in it."""
+    asked = [f"{name}={os.environ[name]}" for name in sorted(os.environ) if name.startswith(("MALLOC_", "GLIBC_"))]
+    return " ".join(asked) or None
+
+
 def threads() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -66,6 +73,7 @@ def describe() -> dict[str, Any]:
         "device": device.device_kind,
         "cpu": cpu_model(),
         "threads": threads(),
+        "allocator": allocator(),
         "system": f"{platform.system()} {platform.machine()}",
     }
 

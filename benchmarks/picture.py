@@ -85,10 +85,11 @@ def _caption(results: Results) -> str:
     machine = results.machine
     versions = ", ".join(f"{name} {machine['versions'][name]}" for name in ("jax", "jaxlib"))
     device = machine["cpu"] if machine["platform"] == "cpu" else machine["device"]
+    memory = f" · {machine['allocator']}" if machine.get("allocator") else ""
     quick = " · quick run: sizes too small to mean anything" if results.quick else ""
     return (
-        f"{device}, {machine['threads']} threads · {versions} · commit {(machine['commit'] or 'unknown')[:12]} · "
-        f"{machine['date'][:10]}{quick}"
+        f"{device}, {machine['threads']} threads{memory} · {versions} · "
+        f"commit {(machine['commit'] or 'unknown')[:12]} · {machine['date'][:10]}{quick}"
     )
 
 

@@ -106,9 +106,10 @@ def legend(results: Results) -> list[str]:
     listed = ", ".join(f"{name} {version}" for name, version in versions.items())
     at = f"commit {(machine['commit'] or 'unknown')[:12]}" + (" with changes" if machine["dirty"] else "")
     device = "" if machine["platform"] == "cpu" else f"{machine['device']}; "
+    memory = f"; {machine['allocator']}" if machine.get("allocator") else ""
     absent = [f"{name} did not take part: {note.absent}" for name, note in results.peers.items() if note.absent]
     return [
-        f"{machine['platform']}: {device}{machine['cpu']}, {machine['threads']} threads; {listed}; {at}",
+        f"{machine['platform']}: {device}{machine['cpu']}, {machine['threads']} threads{memory}; {listed}; {at}",
         f"peaks, measured: {number(peaks['gflops'])} GFLOP/s (float32 product), {number(peaks['gbytes'])} GB/s (copy "
         "beyond all caches, which smaller arrays can exceed)",
         f"median ± half the interquartile range of up to {effort.repeats} repeats, the rivals in turns, and how many "

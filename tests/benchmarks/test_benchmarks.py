@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import socket
 from pathlib import Path
 from types import SimpleNamespace
@@ -90,6 +91,15 @@ def test_processors_of_one_name_are_told_apart(tmp_path):
     told.write_text("model name\t: Some CPU\n")
     assert machine.cpu_model(told) == "Some CPU"
     assert machine.cpu_model(tmp_path / "missing")  # what Python knows of it
+
+
+def test_what_the_allocator_is_asked_for_is_recorded(monkeypatch):
+    for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
+        monkeypatch.delenv(name)
+    assert machine.describe()["allocator"] is None
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1")
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1")
+    assert machine.describe()["allocator"] == "GLIBC_TUNABLES=glibc.malloc.hugetlb=1 MALLOC_TRIM_THRESHOLD_=1"
 
 
 @pytest.mark.slow

@@ -22,6 +22,13 @@ def test_a_loss_is_a_difference_beyond_the_spread():
     assert row([1.0] * 3, [2.0] * 3).rate == 1.5
 
 
+def test_the_legend_names_what_the_allocator_was_asked_for():
+    rows = [row([1.0], [2.0])]
+    assert "Abacus, 2 threads; MALLOC_X=1; python 3.11" in report.legend(results(rows, allocator="MALLOC_X=1"))[0]
+    for asked in ({}, {"allocator": None}):  # results from before it was recorded
+        assert "Abacus, 2 threads; python 3.11" in report.legend(results(rows, **asked))[0]
+
+
 def test_ratios_that_are_not_speed():
     each = row([1.0], [2.0], outside=[1.0], compile=(2.0, 3.0), memory=(100, 50))
     assert (each.inside, each.compile_ratio, each.memory_ratio) == (2.0, 1.5, 0.5)
