@@ -45,8 +45,8 @@ def _copying_costs(problem: Problem) -> bool:
 
 
 def _small_gradient(problem: Problem) -> bool:
-    """Whether a weight gradient is too small for patches to pay: few positions, few products, or a single axis."""
-    if positions(problem) < 512 or problem.multiply_adds < 30_000_000:
+    """Whether a weight gradient is too small for patches to pay: few positions, a few channels, or a single axis."""
+    if positions(problem) < 512 or (problem.channels < 4 and problem.taps <= 9):
         return True
     return set(problem.window.stride) == {1} and (positions(problem) <= 2048 or problem.window.rank == 1)
 
@@ -75,7 +75,7 @@ RULES = (
     ),
     Rule(
         "grouped slices",
-        lambda p: p.taps * p.per_group[0] <= 72 and p.per_group[1] in (4, 8),
+        lambda p: p.taps * p.per_group[0] <= 36 and p.per_group[1] in (2, 4),
         "small groups: a sum of shifted slices, a channel at a time",
     ),
     Rule("merge groups", lambda p: min(p.per_group) < 16, "small groups: merged into block-diagonal ones"),

@@ -9,11 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxnets.ops.kernels.alone import held
 from jaxnets.ops.kernels.lowerings import shapes
 from jaxnets.ops.kernels.problem import Problem
 
 _WIDTH = 16  # channels that a merged group should have at least: a vector register holds 16 numbers
-_MOST = 16  # groups to write out one by one; more are looped over, which compiles faster
+_MOST = 4  # groups to write out one by one; more are looped over, which compiles in a fourth of the time
 
 
 def factor(problem: Problem) -> int:
@@ -78,11 +79,18 @@ def _looped(
     problem: Problem, one: Problem, a: jax.Array, b: jax.Array, widths: tuple[int, int], compute: Any
 ) -> jax.Array:
     """A loop over the groups, each cut out and its result put in its place: one after the other they share memory, and
-    the program stays small."""
+    the program stays small.
+
+    What is cut out is held: a few channels of each position are a cache line each, and patches would fetch them anew
+    for every tap.
+    """
     last = len(problem.result) - 1
 
     def put(g: jax.Array, result: jax.Array) -> jax.Array:
-        pair = (shapes.some(v, g * np.int32(width), width, v.ndim - 1) for v, width in zip((a, b), widths, strict=True))
+        pair = (
+            held(shapes.some(v, g * np.int32(width), width, v.ndim - 1))
+            for v, width in zip((a, b), widths, strict=True)
+        )
         part = compute(one, *pair)
         return shapes.put(result, part, g * np.int32(part.shape[-1]), last)
 
