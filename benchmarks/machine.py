@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxnets
+from jaxnets.ops.kernels.measured import processor
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -33,20 +34,6 @@ def commit() -> dict[str, Any]:
     """The commit, and whether anything but results differs from it (None: not a checkout)."""
     changes = _git("status", "--porcelain", "--", ".", ":(exclude)benchmarks/results")
     return {"commit": _git("rev-parse", "--verify", "HEAD"), "dirty": None if changes is None else bool(changes)}
-
-
-def cpu_model(told: Path = Path("/proc/cpuinfo")) -> str:
-    """The processor's name, with its family and model where the system tells them: to a virtual machine the generations
-    of a maker often bear one name, though one does twice the arithmetic of the other."""
-    try:
-        first = told.read_text().partition("\n\n")[0]
-    except OSError:
-        first = ""
-    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
-    name = fields.get("model name") or platform.processor() or platform.machine()
-    if "cpu family" in fields and "model" in fields:
-        name += f", family {fields['cpu family']} model {fields['model']}"
-    return name
 
 
 def allocator() -> str | None:
@@ -71,7 +58,7 @@ def describe() -> dict[str, Any]:
         "versions": versions | {name: metadata.version(name) for name in ("jax", "jaxlib", "numpy", "flax")},
         "platform": jax.default_backend(),
         "device": device.device_kind,
-        "cpu": cpu_model(),
+        "cpu": processor(),
         "threads": threads(),
         "allocator": allocator(),
         "system": f"{platform.system()} {platform.machine()}",

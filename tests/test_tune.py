@@ -337,3 +337,14 @@ def test_on_the_command_line(capsys, folder, times):
     assert "measurements of this device" in capsys.readouterr().out
     assert main([*args, "--seconds", "0"]) == 1
     assert "must be positive" in capsys.readouterr().err
+
+
+def test_processors_of_one_name_are_told_apart(tmp_path):
+    told = tmp_path / "cpuinfo"
+    told.write_text(
+        "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Some CPU\n\nprocessor\t: 1\nmodel\t\t: 9\n"
+    )
+    assert measured.processor(told) == "Some CPU, family 25 model 17"
+    told.write_text("model name\t: Some CPU\n")
+    assert measured.processor(told) == "Some CPU"
+    assert measured.processor(tmp_path / "missing")  # what Python knows of it

@@ -82,17 +82,6 @@ def test_quick_run_of_each_suite(suite, only, directions, tmp_path, capsys):
     assert ("ours outside" in printed) == (suite == "scan")
 
 
-def test_processors_of_one_name_are_told_apart(tmp_path):
-    told = tmp_path / "cpuinfo"
-    told.write_text(
-        "processor\t: 0\ncpu family\t: 25\nmodel\t\t: 17\nmodel name\t: Some CPU\n\nprocessor\t: 1\nmodel\t\t: 9\n"
-    )
-    assert machine.cpu_model(told) == "Some CPU, family 25 model 17"
-    told.write_text("model name\t: Some CPU\n")
-    assert machine.cpu_model(told) == "Some CPU"
-    assert machine.cpu_model(tmp_path / "missing")  # what Python knows of it
-
-
 def test_what_the_allocator_is_asked_for_is_recorded(monkeypatch):
     for name in [name for name in os.environ if name.startswith(("MALLOC_", "GLIBC_"))]:
         monkeypatch.delenv(name)

@@ -59,19 +59,22 @@ def device(platform: str) -> str | None:
     """The name of this machine's device of a platform, or None where it has none."""
     if platform == "cpu":
         threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        return f"{_processor()}, {threads} threads"
+        return f"{processor()}, {threads} threads"
     return jax.devices()[0].device_kind if platform == this_platform() else None
 
 
-def _processor() -> str:
-    """The CPU's name: JAX calls them all "cpu"."""
+def processor(told: Path = Path("/proc/cpuinfo")) -> str:
+    """The CPU's name (JAX calls them all "cpu"), with its family and model where the system tells them: to a virtual
+    machine the generations of a maker often bear one name, though one does twice the arithmetic of the other."""
     try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        first = told.read_text().partition("\n\n")[0]
     except (OSError, UnicodeDecodeError):
-        pass
-    return system.processor() or system.machine() or "cpu"
+        first = ""
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+    name = fields.get("model name") or system.processor() or system.machine() or "cpu"
+    if "cpu family" in fields and "model" in fields:
+        name += f", family {fields['cpu family']} model {fields['model']}"
+    return name
 
 
 @cache
