@@ -12,8 +12,12 @@ CACHE = 8 << 20  # bytes to make in between at a time: in the outermost cache of
 
 def images(batch: int, bytes_an_image: int, most_bytes: int = CACHE) -> int:
     """The largest divisor of the batch whose images keep within the bytes; one at least."""
-    most = max(1, most_bytes // max(bytes_an_image, 1))
-    return max(n for n in range(1, batch + 1) if batch % n == 0 and n <= most)
+    return divisor(batch, max(1, most_bytes // max(bytes_an_image, 1)))
+
+
+def divisor(n: int, most: int) -> int:
+    """The largest divisor of n up to `most`."""
+    return max(d for d in range(1, min(n, most) + 1) if n % d == 0)
 
 
 def each(fn: Callable[[jax.Array], jax.Array], x: jax.Array, n: int) -> jax.Array:

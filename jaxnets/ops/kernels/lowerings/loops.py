@@ -13,7 +13,7 @@ from jax import lax
 
 from jaxnets.ops.geometry import Window
 from jaxnets.ops.kernels.alone import held
-from jaxnets.ops.kernels.lowerings import shapes
+from jaxnets.ops.kernels.lowerings import chunks, shapes
 from jaxnets.ops.kernels.problem import Problem, exact
 
 LONG, STRIP = 65536, 16384  # elements: rows beyond the one are taken in strips of up to the other, 64 KB a tap
@@ -55,15 +55,10 @@ def _together(problem: Problem) -> list[tuple[int, int]]:
     Half the images are twice as many turns, where a row that ends behind the last image is not in the same turn as one
     that begins before the first.
     """
-    images = _divisor(problem.batch, TOGETHER)
+    images = chunks.divisor(problem.batch, TOGETHER)
     if images < ENOUGH:
-        return [(images, _divisor((1, *problem.window.out)[-2], TOGETHER // images))]
+        return [(images, chunks.divisor((1, *problem.window.out)[-2], TOGETHER // images))]
     return [(images, 1), (images // 2, 1)] if images % 2 == 0 else [(images, 1)]
-
-
-def _divisor(n: int, most: int) -> int:
-    """The largest divisor up to `most`."""
-    return max(d for d in range(1, most + 1) if n % d == 0)
 
 
 def _padded(problem: Problem, x: jax.Array, y: jax.Array) -> tuple[Problem, jax.Array, jax.Array]:

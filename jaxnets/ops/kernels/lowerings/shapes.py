@@ -107,15 +107,6 @@ def put(x: jax.Array, part: jax.Array, start: jax.Array, axis: int = 0) -> jax.A
     return lax.dynamic_update_slice_in_dim(x, part, start, axis, allow_negative_indices=False)
 
 
-def parted(index: Any, count: int) -> tuple[Any, Any]:
-    """index % count and index // count, of what is not negative; of NumPy's numbers at once."""
-    if count == 1:
-        return index * np.int32(0), index
-    if isinstance(index, np.ndarray):
-        return index % np.int32(count), index // np.int32(count)
-    return lax.rem(index, np.int32(count)), lax.div(index, np.int32(count))
-
-
 def scaled(index: jax.Array, by: int, more: int = 0) -> jax.Array:
     """index * by + more."""
     index = index if by == 1 else index * np.int32(by)
