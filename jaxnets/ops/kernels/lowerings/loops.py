@@ -184,8 +184,8 @@ def _run(problem: Problem, plan: _Plan, x: jax.Array, y: jax.Array) -> jax.Array
         at = (now("tap"), now("slot"), np.int32(0))[: totals.ndim]
         new = shapes.cut(totals, at, (1, *size))
         for further in plan.further:
-            below = shapes.cut(x, (shapes.scaled(under, 1, further[0] * scale), phase)[: x.ndim], size)
-            above = shapes.cut(y, (shapes.scaled(of, 1, further[1] * scale), np.int32(0))[: y.ndim], size)
+            below = shapes.cut(x, (under + np.int32(further[0] * scale), phase)[: x.ndim], size)
+            above = shapes.cut(y, (of + np.int32(further[1] * scale), np.int32(0))[: y.ndim], size)
             new = new + lax.expand_dims(above * below, (0,))
         return lax.dynamic_update_slice(totals, new, at, allow_negative_indices=False)
 

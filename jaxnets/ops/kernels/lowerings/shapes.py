@@ -107,12 +107,6 @@ def put(x: jax.Array, part: jax.Array, start: jax.Array, axis: int = 0) -> jax.A
     return lax.dynamic_update_slice_in_dim(x, part, start, axis, allow_negative_indices=False)
 
 
-def scaled(index: jax.Array, by: int, more: int = 0) -> jax.Array:
-    """index * by + more."""
-    index = index if by == 1 else index * np.int32(by)
-    return index if more == 0 else index + np.int32(more)
-
-
 def rows(x: jax.Array) -> jax.Array:
     """(..., C) as a matrix."""
     return jnp.reshape(x, (-1, x.shape[-1]))
