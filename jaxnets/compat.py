@@ -56,6 +56,14 @@ def aval_like(operands: Any, shape: tuple[int, ...], dtype: Any) -> Any:
     return first.update(shape=shape, dtype=dtype, weak_type=False, sharding=sharding)
 
 
+def aval_along(operand: Any, axis: int, size: int) -> Any:
+    """The abstract value of a result that differs from the operand in the size of one axis, which no mesh splits."""
+    spec = list(operand.sharding.spec)
+    spec[axis] = None
+    shape = (*operand.shape[:axis], size, *operand.shape[axis + 1 :])
+    return operand.update(shape=shape, weak_type=False, sharding=operand.sharding.update(spec=PartitionSpec(*spec)))
+
+
 # Tracing a function, and evaluating what came of it: what `jaxnets.accelerate` stands on.
 
 

@@ -44,8 +44,8 @@ def adaptive_avg_pool(x: jax.Array, output_size: OutputSize) -> jax.Array:
     None to keep an axis. Summed in float32 at least and returned in `x`'s dtype; integers give float32, as
     `jax.numpy.mean` does. Raises `ValueError` for an empty spatial axis, an output below 1 or the wrong number of
     them. Gradient: each element gets its share, `1 / count`, of every window that holds it. Cost: one addition an
-    element where `out` divides n, otherwise an (out, n) matrix product, one axis after the other (where a NaN spreads
-    along the axis). He et al., 2014, https://arxiv.org/abs/1406.4729.
+    element where `out` divides n, otherwise one for each element of each window, one axis after the other. He et al.,
+    2014, https://arxiv.org/abs/1406.4729.
 
     >>> import jax.numpy as jnp
     >>> adaptive_avg_pool(jnp.array([1., 2., 3., 4., 5.]).reshape(1, 5, 1), 3).ravel()

@@ -65,8 +65,7 @@ def resize(x: jax.Array, output_size: Ints, method: str = "linear", *, align_cor
 
     Raises `ValueError` for an unknown method, an output size below 1 or an empty axis, and `TypeError` for integers
     into `"linear"` or `"cubic"`. Gradient: each element gets what it gave, by the same weights. Cost: a gather for each
-    pixel, one axis after the other; the gradient is an (out, n) matrix product for each axis, and for `"nearest"` a
-    scatter, or a sum where n divides `out`. Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
+    pixel, one axis after the other, and in the gradient too. Keys, 1981, https://doi.org/10.1109/TASSP.1981.1163711.
 
     >>> import jax.numpy as jnp
     >>> resize(jnp.array([0., 4.]).reshape(1, 2, 1), 4).ravel()
