@@ -204,6 +204,7 @@ COPIES = (
 IN_CHUNKS = (
     Sample("line, four images at a time", (784,), (5,), 130, 2, batch=8),
     Sample("line at a stride, some images at a time", (1570,), (4,), 160, 1, stride=2, batch=6),
+    Sample("map, some images at a time", (28, 30), (3, 3), 160, 1, batch=8),
 )
 
 BY_NAME = {sample.name: sample for sample in (*SAMPLES, *COPIES, *IN_CHUNKS)}

@@ -89,6 +89,7 @@ def test_every_lowering_has_its_cases() -> None:
 
 CHUNKED: list[tuple[str, Member, Sample]] = [
     ("patches", "weight_gradient", IN_CHUNKS[0]),
+    ("split taps", "weight_gradient", IN_CHUNKS[2]),
     ("columns", "input_gradient", IN_CHUNKS[1]),
 ]
 

@@ -51,6 +51,12 @@ def _small_gradient(problem: Problem) -> bool:
     return set(problem.window.stride) == {1} and (positions(problem) <= 2048 or problem.window.rank == 1)
 
 
+def _splitting_pays(problem: Problem) -> bool:
+    """Whether patches make narrow products, of few filters, or are many times the map: large kernels."""
+    narrow = problem.channels >= 16 and problem.filters <= (32 if problem.window.rank == 2 else 16)
+    return narrow or (problem.taps >= 16 and min(problem.channels, problem.filters) >= 64)
+
+
 RULES = (
     Rule("matmul", lambda p: True, "one tap: a matrix product"),
     Rule(
@@ -111,6 +117,11 @@ RULES = (
         "canonical",
         lambda p: _small_gradient(p) or not _few_taps(p),
         "weight gradient of a small map, a line or a large kernel: XLA's library, in loops too",
+    ),
+    Rule(
+        "split taps",
+        lambda p: _splitting_pays(p) and _few_taps(p),
+        "weight gradient of few filters or a large kernel: taps shift x and y in turn",
     ),
     Rule("patches", lambda p: True, "weight gradient: products with patches of rows, in cache"),
     Rule("one by one", lambda p: True, "kernels of their own for each copy: one convolution after the other"),

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import jax
+import numpy as np
 from jax import lax
+
+from jaxnets.ops.kernels.lowerings import shapes
 
 CACHE = 8 << 20  # bytes to make in between at a time: in the outermost cache of a core or two
 
@@ -26,3 +29,18 @@ def each(fn: Callable[[jax.Array], jax.Array], x: jax.Array, n: int) -> jax.Arra
         return fn(x)
     y = lax.map(fn, x.reshape(-1, n, *x.shape[1:]))
     return y.reshape(x.shape[0], *y.shape[2:])
+
+
+def summed(
+    fn: Callable[[jax.Array, jax.Array], list[jax.Array]], n: int, x: jax.Array, y: jax.Array
+) -> list[jax.Array]:
+    """The sums of what `fn` makes of the images of x and y (N, ...), n at a time."""
+    if n == x.shape[0]:
+        return fn(x, y)
+
+    def turn(index: jax.Array, total: list[jax.Array]) -> list[jax.Array]:
+        images = (shapes.some(v, index * np.int32(n), n) for v in (x, y))
+        return [t + p for t, p in zip(total, fn(*images), strict=True)]
+
+    made = jax.eval_shape(fn, x[:n], y[:n])
+    return shapes.loop(x.shape[0] // n, turn, [shapes.zeros(each.shape, x) for each in made])  # type: ignore[no-any-return]

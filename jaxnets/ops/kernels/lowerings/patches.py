@@ -53,13 +53,4 @@ def run(problem: Problem, x: jax.Array, y: jax.Array, compute: Any) -> jax.Array
     positions = prod(window.out)
     size = positions * (problem.taps if narrow else last) * problem.channels * problem.dtype.itemsize
     n = chunks.images(problem.batch, size, max(chunks.CACHE // 2, _ROWS // positions * size))
-    if n == problem.batch:
-        return whole(products(x, y))
-
-    def part(index: jax.Array, total: list[jax.Array]) -> list[jax.Array]:
-        images = (shapes.some(v, index * np.int32(n), n) for v in (x, y))
-        return [t + p for t, p in zip(total, products(*images), strict=True)]
-
-    made = jax.eval_shape(products, x[:n], y[:n])
-    start = [shapes.zeros(each.shape, x) for each in made]
-    return whole(shapes.loop(problem.batch // n, part, start))
+    return whole(chunks.summed(products, n, x, y))
