@@ -9,7 +9,7 @@ import jax
 
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
-from jaxnets.layers import arguments
+from jaxnets.layers import arguments, initializers
 from jaxnets.layers.leaves import ZEROS, Example, Initializer, Shapes, draw, example, floating_images, run
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding
@@ -70,7 +70,7 @@ def conv_transpose(
     def he(sizes: tuple[int, ...], strides: tuple[int, ...]) -> Initializer:
         # JAX's fan-in would be all taps of all C channels; an output sees C / groups, and size / stride of the taps.
         seen = prod(min(k, s) for k, s in zip(sizes, strides, strict=True)) * groups
-        return jax.nn.initializers.variance_scaling(2.0 * seen, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
+        return initializers.variance_scaling(2.0 * seen, "fan_in", "truncated_normal", in_axis=-1, out_axis=-2)
 
     def init(key: jax.Array, x: Example) -> Params:
         x = example(op, x, floating_images)

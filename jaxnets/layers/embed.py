@@ -10,11 +10,11 @@ import numpy as np
 from jax.typing import DTypeLike
 
 from jaxnets.core import Layer, Params, pure
-from jaxnets.layers import arguments
+from jaxnets.layers import arguments, initializers
 from jaxnets.layers.leaves import Example, Initializer, draw, example, fit, read
 from jaxnets.ops import check
 
-UNIT_NORMAL = jax.nn.initializers.variance_scaling(1.0, "fan_out", "normal")
+UNIT_NORMAL = initializers.variance_scaling(1.0, "fan_out", "normal")
 """Variance 1 / channels: a vector has length 1, in the root mean square."""
 
 

@@ -14,6 +14,7 @@ from jax.typing import DTypeLike
 
 from jaxnets.combine import child_key
 from jaxnets.core import Layer, Params, require_key
+from jaxnets.layers import initializers
 from jaxnets.ops import check
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -22,11 +23,11 @@ Shapes = Mapping[str, tuple[int, ...]]
 Initializer = Callable[..., Any]
 """`initializer(key, shape, dtype) -> array`, as those of `jax.nn.initializers`."""
 
-HE_NORMAL = jax.nn.initializers.he_normal()
+HE_NORMAL = initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
 """Variance 2 / fan-in, truncated at two deviations: keeps the second moment through a ReLU. He et al., 2015,
 https://arxiv.org/abs/1502.01852. The fan-in is all of w but its last axis, so that of one group."""
 
-LECUN_NORMAL = jax.nn.initializers.lecun_normal()
+LECUN_NORMAL = initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
 """Variance 1 / fan-in: keeps the variance through a linear map. LeCun et al., 1998, Efficient BackProp,
 https://doi.org/10.1007/3-540-49430-8_2."""
 

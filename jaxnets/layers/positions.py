@@ -9,11 +9,11 @@ import jax.numpy as jnp
 
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
-from jaxnets.layers import arguments
+from jaxnets.layers import arguments, initializers
 from jaxnets.layers.leaves import Example, Initializer, Shapes, draw, example, fit, read
 from jaxnets.ops import check
 
-SMALL_NORMAL = jax.nn.initializers.normal(0.02)
+SMALL_NORMAL = initializers.normal(0.02)
 """As the vectors of positions begin in BERT and its descendants. Devlin et al., 2019, https://arxiv.org/abs/1810.04805."""
 
 

@@ -15,7 +15,7 @@ import jax
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import adaptive_avg_pool, conv, dense, dropout, flatten, max_pool
+from jaxnets.layers import adaptive_avg_pool, conv, dense, dropout, flatten, initializers, max_pool
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least
 from jaxnets.ops import check
@@ -23,7 +23,7 @@ from jaxnets.ops import check
 # window, stride, padding, and whether a pool follows: figure 2 of the first paper
 CONVS = ((11, 4, 2, True), (5, 1, 2, True), (3, 1, 1, False), (3, 1, 1, False), (3, 1, 1, True))
 MAP = 6
-UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+UNIFORM = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def alexnet(

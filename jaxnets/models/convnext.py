@@ -6,17 +6,24 @@ Liu, Mao, Wu, Feichtenhofer, Darrell and Xie (2022), A ConvNet for the 2020s, ht
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-import jax
-
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import conv, dense, depthwise_conv, drop_path, global_avg_pool, layer_norm, layer_scale
+from jaxnets.layers import (
+    conv,
+    dense,
+    depthwise_conv,
+    drop_path,
+    global_avg_pool,
+    initializers,
+    layer_norm,
+    layer_scale,
+)
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least, block, per_stage, variant
 from jaxnets.ops import gelu
 
 PATCH = 4
-NORMAL = jax.nn.initializers.normal(0.02)
+NORMAL = initializers.normal(0.02)
 norm = partial(layer_norm, eps=1e-6)
 patches = partial(conv, padding=0, w_init=NORMAL)
 

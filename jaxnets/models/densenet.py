@@ -17,12 +17,12 @@ import jax.numpy as jnp
 
 from jaxnets.combine import LayerLike, parallel, remat, serial
 from jaxnets.core import Layer
-from jaxnets.layers import avg_pool, batch_norm, conv, dense, dropout, global_avg_pool, max_pool
+from jaxnets.layers import avg_pool, batch_norm, conv, dense, dropout, global_avg_pool, initializers, max_pool
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import at_least, identity, variant
 from jaxnets.ops import check
 
-UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+UNIFORM = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 BOTTLENECK = 4  # times as many maps as a layer adds are what it squeezes those before it into
 _conv = partial(conv, bias=False)
 

@@ -9,11 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import ceil
 
-import jax
-
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, dense, drop_path, dropout, global_avg_pool, squeeze_excite
+from jaxnets.layers import batch_norm, dense, drop_path, dropout, global_avg_pool, initializers, squeeze_excite
 from jaxnets.models import timm
 from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import FAN_OUT, block, centered_conv, centered_depthwise, divisible, unit, variant
@@ -59,7 +57,7 @@ V2_L: tuple[Stage, ...] = (
     ("mbconv", 6, 3, 2, 384, 25),
     ("mbconv", 6, 3, 1, 640, 7),
 )
-UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_out", "uniform")
+UNIFORM = initializers.variance_scaling(1 / 3, "fan_out", "uniform")
 
 
 def efficientnet(

@@ -10,7 +10,7 @@ import jax
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, dense, dropout, global_avg_pool
+from jaxnets.layers import batch_norm, dense, dropout, global_avg_pool, initializers
 from jaxnets.models import timm
 from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import block, centered_conv, centered_depthwise, divisible, unit
@@ -66,7 +66,7 @@ def mobilenet_v2(
             before = after
         parts[f"stage{i}"] = serial(*blocks)
     parts["head"] = unit(centered_conv(divisible(head * max(1.0, width)), 1), batch_norm(), jax.nn.relu6)
-    logits = dense(num_classes, w_init=jax.nn.initializers.normal(0.01))
+    logits = dense(num_classes, w_init=initializers.normal(0.01))
     return serial(**parts, classifier=serial(pool=global_avg_pool(), dropout=dropout(rate), logits=logits))
 
 

@@ -11,7 +11,7 @@ import jax
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, dense, depthwise_conv, dropout, global_avg_pool, squeeze_excite
+from jaxnets.layers import batch_norm, dense, depthwise_conv, dropout, global_avg_pool, initializers, squeeze_excite
 from jaxnets.models.mapping import Names, Rule, Shapes, filled, find
 from jaxnets.models.parts import FAN_OUT, block, centered_conv, divisible, unit, variant
 
@@ -37,7 +37,7 @@ SMALL: tuple[Stage, ...] = (
     (5, 96, True, "hard_swish", 2, (288, 576, 576)),
 )
 ACTS: dict[str, Callable[[jax.Array], jax.Array]] = {"relu": jax.nn.relu, "hard_swish": jax.nn.hard_swish}
-NORMAL = jax.nn.initializers.normal(0.01)
+NORMAL = initializers.normal(0.01)
 
 
 def mobilenet_v3(

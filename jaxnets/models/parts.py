@@ -12,12 +12,12 @@ import jax.numpy as jnp
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
-from jaxnets.layers import conv, depthwise_conv
+from jaxnets.layers import conv, depthwise_conv, initializers
 from jaxnets.ops import check
 
 P = ParamSpec("P")
 
-FAN_OUT = jax.nn.initializers.variance_scaling(2.0, "fan_out", "normal")
+FAN_OUT = initializers.variance_scaling(2.0, "fan_out", "normal")
 """Variance 2 / fan-out: keeps the second moment of gradients through a ReLU. He et al., 2015,
 https://arxiv.org/abs/1502.01852."""
 

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, conv, depthwise_conv, dropout
+from jaxnets.layers import batch_norm, conv, depthwise_conv, dropout, initializers
 from jaxnets.models.parts import unit, variant
 
 EXAMPLE = jax.ShapeDtypeStruct((1, 128, 64), jnp.float32)
 # channels and taps of the five groups of blocks: table 1 of the paper
 GROUPS = ((256, 33), (256, 39), (512, 51), (512, 63), (512, 75))
-XAVIER = jax.nn.initializers.xavier_uniform()
+XAVIER = initializers.variance_scaling(1.0, "fan_avg", "uniform")
 norm = partial(batch_norm, eps=1e-3)
 
 

@@ -13,13 +13,13 @@ import jax
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, dense, global_avg_pool, max_pool
+from jaxnets.layers import batch_norm, dense, global_avg_pool, initializers, max_pool
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import centered_conv, identity, per_stage, unit, variant
 from jaxnets.ops import check
 
 CHANNELS = (64, 128, 256, 512)
-UNIFORM = jax.nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+UNIFORM = initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 
 
 def resnet(

@@ -23,12 +23,13 @@ from jax.typing import DTypeLike
 from jaxnets import ops
 from jaxnets.combine import LayerLike, child_key, from_walk, init_and_output, inside, serial
 from jaxnets.core import Layer, Params, State, Tree, require_key
+from jaxnets.layers import initializers
 from jaxnets.layers.embed import embed
 from jaxnets.layers.sequence import tokens
 from jaxnets.ops import check
 
 EXAMPLE = jax.ShapeDtypeStruct((1, 8), jnp.int32)
-NORMAL = jax.nn.initializers.normal(0.02)
+NORMAL = initializers.normal(0.02)
 """What BERT and its descendants begin with. Devlin et al., 2019, https://arxiv.org/abs/1810.04805."""
 
 ENTRIES = ("ids", "mask", "types", "positions", "cache")

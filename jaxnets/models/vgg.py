@@ -14,13 +14,13 @@ import jax
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer
-from jaxnets.layers import adaptive_avg_pool, batch_norm, conv, dense, dropout, flatten, max_pool
+from jaxnets.layers import adaptive_avg_pool, batch_norm, conv, dense, dropout, flatten, initializers, max_pool
 from jaxnets.models.mapping import Names, Rule, Shapes, find
 from jaxnets.models.parts import FAN_OUT, at_least, per_stage, variant
 
 CHANNELS = (64, 128, 256, 512, 512)
 MAP = 7
-NORMAL = jax.nn.initializers.normal(0.01)
+NORMAL = initializers.normal(0.01)
 
 
 def vgg(

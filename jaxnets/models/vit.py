@@ -16,14 +16,14 @@ import jax.numpy as jnp
 from jaxnets import ops
 from jaxnets.combine import serial
 from jaxnets.core import Layer, Params, pure
-from jaxnets.layers import dense, dropout, layer_norm, learned_positions, patch_embed, transformer_block
+from jaxnets.layers import dense, dropout, initializers, layer_norm, learned_positions, patch_embed, transformer_block
 from jaxnets.layers.leaves import ZEROS, Example, draw, example, read
 from jaxnets.models.mapping import Names, Rule
 from jaxnets.models.parts import variant
 from jaxnets.ops import check
 
-GLOROT = jax.nn.initializers.glorot_uniform()
-SMALL = jax.nn.initializers.normal(0.02)
+GLOROT = initializers.variance_scaling(1.0, "fan_avg", "uniform")
+SMALL = initializers.normal(0.02)
 norm = partial(layer_norm, eps=1e-6)
 
 Size = int | Sequence[int]

@@ -12,13 +12,13 @@ import jax.numpy as jnp
 
 from jaxnets.combine import LayerLike, parallel, serial
 from jaxnets.core import Layer
-from jaxnets.layers import conv, dense, dropout, group_norm, layer_norm, transformer_block, weight_norm
+from jaxnets.layers import conv, dense, dropout, group_norm, initializers, layer_norm, transformer_block, weight_norm
 from jaxnets.models.mapping import Names, Rule, Shapes
 from jaxnets.models.parts import identity, variant
 from jaxnets.ops import check, gelu
 
 EXAMPLE = jax.ShapeDtypeStruct((1, 16000), jnp.float32)
-NORMAL = jax.nn.initializers.normal(0.02)
+NORMAL = initializers.normal(0.02)
 # channels, size and stride of the convolutions of the waveform: 20 ms a step, each step of 25 ms
 FEATURES = ((512, 10, 5), *((512, 3, 2),) * 4, *((512, 2, 2),) * 2)
 

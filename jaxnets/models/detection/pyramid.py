@@ -15,12 +15,12 @@ import numpy as np
 
 from jaxnets.combine import LayerLike, serial
 from jaxnets.core import Layer, Params, State
-from jaxnets.layers import conv
+from jaxnets.layers import conv, initializers
 from jaxnets.models.mapping import Rule
 from jaxnets.models.maps import Maps, around, by_name, named
 from jaxnets.models.parts import unit
 
-UNIFORM = jax.nn.initializers.variance_scaling(1.0, "fan_in", "uniform")
+UNIFORM = initializers.variance_scaling(1.0, "fan_in", "uniform")
 """torchvision's for pyramids: Kaiming's, without a gain."""
 
 

@@ -18,7 +18,7 @@ from jaxnets import losses as loss_of
 from jaxnets import ops
 from jaxnets.combine import LayerLike, collect, serial
 from jaxnets.core import Layer
-from jaxnets.layers import batch_norm, conv, frozen_batch_norm, group_norm
+from jaxnets.layers import batch_norm, conv, frozen_batch_norm, group_norm, initializers
 from jaxnets.layers.leaves import Initializer
 from jaxnets.models.detection.boxes import (
     Detections,
@@ -40,7 +40,7 @@ from jaxnets.ops.matching import BETWEEN
 LEVELS = (3, 4, 5, 6, 7)
 SIZES = tuple((n, int(n * 2 ** (1 / 3)), int(n * 2 ** (2 / 3))) for n in (32, 64, 128, 256, 512))
 RATIOS = (0.5, 1.0, 2.0)
-NORMAL = jax.nn.initializers.normal(0.01)
+NORMAL = initializers.normal(0.01)
 RARE = jax.nn.initializers.constant(-math.log(99))
 """A class begins with a probability of 1 in 100 everywhere, or the background's loss would swamp the start."""
 
