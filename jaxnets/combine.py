@@ -120,7 +120,7 @@ def init_and_output(layer: Layer, key: jax.Array, x: Tree) -> tuple[Params, Stat
     if walk is not None:
         return walk(key, x)  # type: ignore[no-any-return]
     params, state = layer.init(key, x)
-    y, _ = jax.eval_shape(lambda p, s, a: layer.apply(p, s, a), params, state, x)
+    y, _ = jax.eval_shape(layer.apply, params, state, x)  # by its identity traced once, however often `init` is called
     return params, state, y
 
 

@@ -19,11 +19,12 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 # The suite is many small programs, each run once: what LLVM makes of them is not tested, what XLA makes of them is.
-# Doctests and examples run with all optimizations.
+# Doctests, and the tests that train for minutes, run with all optimizations.
 jax.config.update("jax_disable_most_optimizations", True)
 
 
-# What the tests of one parameter have in common is computed once; the other files belong together whole.
+# What the tests of one parameter have in common is computed once; examples are long and share nothing; the other files
+# belong together whole.
 SHARED = {"test_contract": "name", "test_conv_lowerings": "sample", "test_pool_lowerings": "sample"}
 
 
@@ -33,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         file = item.path.stem
         parameters = getattr(getattr(item, "callspec", None), "params", {})
-        one = parameters.get(SHARED.get(file, ""), "")
+        one = item.name if file == "test_examples" else parameters.get(SHARED.get(file, ""), "")
         item.add_marker(pytest.mark.xdist_group(f"{file} {one}".strip()))
 
 
