@@ -51,7 +51,7 @@ def convnext(
     Raises `ValueError` for a smaller image, and for depths and channels of different lengths. Gradient: to all
     parameters. Cost for an image of 224×224: 4.5 billion multiply-adds in ConvNeXt-Tiny.
 
-    >>> import jax.numpy as jnp
+    >>> import jax, jax.numpy as jnp
     >>> model = convnext(10, depths=(1, 1), channels=(8, 16))
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
     >>> list(params), list(params["stage2"])

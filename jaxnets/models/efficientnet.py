@@ -90,7 +90,7 @@ def efficientnet(
     Raises `ValueError` for a block of another name. Gradient: to all parameters. Cost for an image of 224×224: 0.4
     billion multiply-adds in B0.
 
-    >>> import jax.numpy as jnp
+    >>> import jax, jax.numpy as jnp
     >>> model = efficientnet(10, stages=[("fused", 1, 3, 1, 16, 1), ("mbconv", 4, 3, 2, 24, 2)])
     >>> params, state = model.init(jax.random.key(0), jnp.zeros((1, 16, 16, 3)))
     >>> list(params), list(params["stage2"]["1"]["main"])
