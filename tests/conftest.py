@@ -20,7 +20,7 @@ jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_debug_key_reuse", True)
 # The suite is many small programs, each run once: what LLVM makes of them is not tested, what XLA makes of them is.
-# Doctests, and the tests that train for minutes, run with all optimizations.
+# Doctests, and the examples that train longest, run with all optimizations.
 jax.config.update("jax_disable_most_optimizations", True)
 
 

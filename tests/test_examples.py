@@ -24,7 +24,7 @@ def example(name):
 
 @pytest.fixture
 def optimized():
-    """Compiled as it is for a user: the steps of what trains for minutes are then half to two thirds shorter."""
+    """Compiled as it is for a user: what trains long takes about half the time."""
     before = jax.config.read("jax_disable_most_optimizations")
     jax.config.update("jax_disable_most_optimizations", False)
     yield

@@ -12,7 +12,8 @@ from jaxnets.combine import child_key, inside
 from jaxnets.core import Layer, Params, State, Tree, require_key
 from jaxnets.layers import arguments
 from jaxnets.layers.dense import dense
-from jaxnets.layers.leaves import LECUN_NORMAL, Example, Initializer, example
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import LECUN_NORMAL, Example, example
 from jaxnets.layers.sequence import entries, replace, tokens
 from jaxnets.ops import check
 from jaxnets.ops.attention import Cache

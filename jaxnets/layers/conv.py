@@ -11,12 +11,12 @@ import jax
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments
+from jaxnets.layers.initializers import Initializer
 from jaxnets.layers.leaves import (
     HE_NORMAL,
     LECUN_NORMAL,
     ZEROS,
     Example,
-    Initializer,
     Shapes,
     draw,
     example,

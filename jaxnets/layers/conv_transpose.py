@@ -10,7 +10,8 @@ import jax
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments, initializers
-from jaxnets.layers.leaves import ZEROS, Example, Initializer, Shapes, draw, example, floating_images, run
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import ZEROS, Example, Shapes, draw, example, floating_images, run
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding
 from jaxnets.ops.kernels import switch

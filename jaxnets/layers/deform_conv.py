@@ -12,18 +12,8 @@ from jaxnets.combine import child_key
 from jaxnets.core import Layer, Params, pure, require_key
 from jaxnets.layers import arguments
 from jaxnets.layers.conv import conv
-from jaxnets.layers.leaves import (
-    HE_NORMAL,
-    ZEROS,
-    Example,
-    Initializer,
-    Shapes,
-    draw,
-    example,
-    fit,
-    floating_images,
-    read,
-)
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import HE_NORMAL, ZEROS, Example, Shapes, draw, example, fit, floating_images, read
 from jaxnets.ops import check
 from jaxnets.ops.geometry import Ints, Padding
 

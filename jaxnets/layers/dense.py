@@ -7,7 +7,8 @@ import jax
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments
-from jaxnets.layers.leaves import HE_NORMAL, ZEROS, Example, Initializer, Shapes, draw, example, linear, run
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import HE_NORMAL, ZEROS, Example, Shapes, draw, example, linear, run
 from jaxnets.ops import check
 
 

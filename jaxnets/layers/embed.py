@@ -11,7 +11,8 @@ from jax.typing import DTypeLike
 
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments, initializers
-from jaxnets.layers.leaves import Example, Initializer, draw, example, fit, read
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import Example, draw, example, fit, read
 from jaxnets.ops import check
 
 UNIT_NORMAL = initializers.variance_scaling(1.0, "fan_out", "normal")

@@ -1,10 +1,9 @@
 """Random initializers: the values of `jax.nn.initializers` under the same names, without compiling each shape.
 
-To compile threefry, and what makes numbers of its bits, takes 0.1 to 0.4 s for each shape that is drawn, and a network
-has dozens: a MobileNetV2 took longer to initialize than to compile its training step. The i-th number that `jax.random`
-draws depends on the key and on i alone (`jax_threefry_partitionable`), so a few sizes are compiled, and the beginning
-of one of them is cut out and scaled on the host. Where that is not so, or the key is traced or committed to a device,
-the shape itself is drawn.
+To compile threefry, and what makes numbers of its bits, for each of a network's dozens of shapes was most of the time
+that its `init` took (docs/design.md). The i-th number that `jax.random` draws depends on the key and on i alone
+(`jax_threefry_partitionable`), so a few sizes are compiled, and the beginning of one of them is cut out and scaled on
+the host. Where that is not so, or the key is traced or committed to a device, the shape itself is drawn.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ _STANDARD: dict[str, Callable[..., jax.Array]] = {
 _DEVIATION = {"normal": 1.0, "truncated_normal": 0.87962566103423978, "uniform": 3**-0.5}  # of each of these
 
 
-def normal(stddev: float = 0.01) -> Initializer:
+def normal(stddev: float) -> Initializer:
     """Numbers of mean 0 and this standard deviation.
 
     >>> w = normal(0.02)(jax.random.key(0), (3, 3, 64, 64))
@@ -88,7 +87,7 @@ def variance_scaling(
 
 def _scaled(distribution: Distribution, key: jax.Array, shape: Shape, dtype: DTypeLike, factor: float) -> jax.Array:
     size = math.prod(shape)
-    if not _begins_alike(key) or size > DRAWN[-1] or not size or np.dtype(dtype) != np.float32:
+    if not _begins_alike(key) or size > DRAWN[-1] or np.dtype(dtype) != np.float32:
         return _STANDARD[distribution](key, shape=shape, dtype=dtype) * jnp.asarray(factor, dtype)
     drawn = np.asarray(_draw(distribution, next(n for n in DRAWN if n >= size), key))
     return jnp.asarray(drawn[:size].reshape(shape) * np.float32(factor))

@@ -14,20 +14,17 @@ from jax.typing import DTypeLike
 
 from jaxnets.combine import child_key
 from jaxnets.core import Layer, Params, require_key
-from jaxnets.layers import initializers
+from jaxnets.layers.initializers import Initializer, variance_scaling
 from jaxnets.ops import check
 
 Shapes = Mapping[str, tuple[int, ...]]
 """The leaves a layer has for an input, by name. `init` draws them and `apply` expects them."""
 
-Initializer = Callable[..., Any]
-"""`initializer(key, shape, dtype) -> array`, as those of `jax.nn.initializers`."""
-
-HE_NORMAL = initializers.variance_scaling(2.0, "fan_in", "truncated_normal")
+HE_NORMAL = variance_scaling(2.0, "fan_in", "truncated_normal")
 """Variance 2 / fan-in, truncated at two deviations: keeps the second moment through a ReLU. He et al., 2015,
 https://arxiv.org/abs/1502.01852. The fan-in is all of w but its last axis, so that of one group."""
 
-LECUN_NORMAL = initializers.variance_scaling(1.0, "fan_in", "truncated_normal")
+LECUN_NORMAL = variance_scaling(1.0, "fan_in", "truncated_normal")
 """Variance 1 / fan-in: keeps the variance through a linear map. LeCun et al., 1998, Efficient BackProp,
 https://doi.org/10.1007/3-540-49430-8_2."""
 

@@ -10,7 +10,8 @@ import jax
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments
 from jaxnets.layers.conv import conv
-from jaxnets.layers.leaves import LECUN_NORMAL, Example, Initializer, example, floating_images
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import LECUN_NORMAL, Example, example, floating_images
 from jaxnets.ops import check
 
 

@@ -10,7 +10,8 @@ import jax.numpy as jnp
 from jaxnets import ops
 from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments, initializers
-from jaxnets.layers.leaves import Example, Initializer, Shapes, draw, example, fit, read
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import Example, Shapes, draw, example, fit, read
 from jaxnets.ops import check
 
 SMALL_NORMAL = initializers.normal(0.02)

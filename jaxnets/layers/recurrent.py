@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxnets import ops
 from jaxnets.core import Layer, Params, Tree, pure
 from jaxnets.layers import arguments
-from jaxnets.layers.leaves import LECUN_NORMAL, ZEROS, Example, Initializer, Shapes, draw, example, fit, read
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import LECUN_NORMAL, ZEROS, Example, Shapes, draw, example, fit, read
 from jaxnets.ops import check
 from jaxnets.ops.recurrent import CELLS, sequence
 

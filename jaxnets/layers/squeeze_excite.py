@@ -11,7 +11,8 @@ from jaxnets.core import Layer, Params, pure
 from jaxnets.layers import arguments
 from jaxnets.layers.adaptive import global_avg_pool
 from jaxnets.layers.dense import dense
-from jaxnets.layers.leaves import HE_NORMAL, Example, Initializer, example, floating_images
+from jaxnets.layers.initializers import Initializer
+from jaxnets.layers.leaves import HE_NORMAL, Example, example, floating_images
 from jaxnets.ops import check
 
 

@@ -12,8 +12,9 @@ from jaxnets.layers import arguments
 from jaxnets.layers.attention import attention
 from jaxnets.layers.dense import dense
 from jaxnets.layers.dropout import drop_path, dropout
+from jaxnets.layers.initializers import Initializer
 from jaxnets.layers.layer_scale import layer_scale
-from jaxnets.layers.leaves import LECUN_NORMAL, Initializer
+from jaxnets.layers.leaves import LECUN_NORMAL
 from jaxnets.layers.norm import layer_norm
 from jaxnets.layers.sequence import of_shape, on_tokens, residual, tokens
 from jaxnets.ops import gelu

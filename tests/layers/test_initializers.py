@@ -19,29 +19,34 @@ PAIRS = {
         JAX.variance_scaling(3.0, "fan_out", "normal", -1, -2),
     ),
 }
-SHAPES = [(3, 3, 8, 16), (64, 1024), (5, 5, 64, 48), (2049, 2048)]  # exactly a program's size, and beyond all
+SHAPES = [(3, 3, 8, 16), (64, 1024), (5, 5, 64, 48)]  # the second exactly what a program draws
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("name", PAIRS)
 def test_the_values_are_those_of_jax(name, shape):
-    if prod(shape) > initializers.DRAWN[-1] and name != "normal":
-        pytest.skip("that path is the same for all")
     ours, theirs = (init(jax.random.key(3), shape, jnp.float32) for init in PAIRS[name])
     assert (ours.shape, ours.dtype, ours.weak_type) == (theirs.shape, theirs.dtype, theirs.weak_type)
     np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=0)
 
 
-OWN = {
+def test_more_than_any_program_draws():
+    shape = (2049, 2048)
+    assert prod(shape) > initializers.DRAWN[-1]
+    ours, theirs = (init(jax.random.key(3), shape, jnp.float32) for init in PAIRS["normal"])
+    np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=0)
+
+
+WAYS = {
     "traced": lambda init, key, shape: jax.jit(lambda key: init(key, shape))(key),
     "committed": lambda init, key, shape: init(jax.device_put(key, jax.devices()[0]), shape),
 }
 
 
-@pytest.mark.parametrize("way", OWN)
+@pytest.mark.parametrize("way", WAYS)
 def test_a_key_that_is_traced_or_committed_draws_the_same(way):
     init, shape = PAIRS["he_normal"][0], (3, 3, 4, 8)
-    found = OWN[way](init, jax.random.key(5), shape)
+    found = WAYS[way](init, jax.random.key(5), shape)
     assert found.committed == (way == "committed")
     np.testing.assert_allclose(found, init(jax.random.key(5), shape), rtol=3e-7, atol=0)
 
@@ -51,11 +56,18 @@ def test_an_array_without_elements(name):
     assert PAIRS[name][0](jax.random.key(0), (0, 4)).shape == (0, 4)
 
 
-def test_another_generator_draws_the_shape_itself():
-    """What it draws of fewer numbers does not begin what it draws of more."""
-    shape = (3, 3, 4, 8)
-    ours, theirs = (init(jax.random.key(5, impl="rbg"), shape, jnp.float32) for init in PAIRS["normal"])
+def test_where_less_does_not_begin_more_the_shape_itself_is_drawn():
+    with jax.threefry_partitionable(False):
+        ours, theirs = (init(jax.random.key(5), (3, 3, 4, 8), jnp.float32) for init in PAIRS["normal"])
     np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=0)
+
+
+def test_another_generator_promises_nothing_of_the_kind():
+    """On CPUs what it draws less of begins what it draws more of; elsewhere that is up to the compiler."""
+    before = initializers._draw._cache_size()
+    ours, theirs = (init(jax.random.key(5, impl="rbg"), (3, 67), jnp.float32) for init in PAIRS["normal"])
+    np.testing.assert_allclose(ours, theirs, rtol=3e-7, atol=0)
+    assert initializers._draw._cache_size() == before
 
 
 def test_half_precision_and_abstract_values():

@@ -19,7 +19,7 @@ from jaxnets import ops
 from jaxnets.combine import LayerLike, collect, serial
 from jaxnets.core import Layer
 from jaxnets.layers import batch_norm, conv, frozen_batch_norm, group_norm, initializers
-from jaxnets.layers.leaves import Initializer
+from jaxnets.layers.initializers import Initializer
 from jaxnets.models.detection.boxes import (
     Detections,
     Targets,
