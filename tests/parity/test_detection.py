@@ -67,6 +67,11 @@ def made(name):
     if KINDS[name] == "faster_rcnn":
         options |= {"rpn_pre_nms_top_n_test": FEW["candidates"], "rpn_post_nms_top_n_test": FEW["proposals"]}
     model = oracles.randomise(getattr(oracles.torchvision().models.detection, name)(**options))
+    if KINDS[name] == "faster_rcnn":
+        # Sizes are exponentials of codes: codes of 10 would make proposals sixty anchors wide, whose one edge inside
+        # the image is a difference of large numbers, and the boxes' heads see the map where rounding puts it.
+        with torch.no_grad():
+            model.rpn.head.bbox_pred.weight.mul_(0.1)
     if name in ("retinanet_resnet50_fpn", "fasterrcnn_resnet50_fpn"):
         for module in model.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
