@@ -47,6 +47,27 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(20_000, 20, 20)
 
 
+TESTS_BETWEEN_CLEARINGS = 100
+TESTS_SINCE_CLEARING = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """JAX keeps what thousands of programs were lowered to, each in an MLIR context of its own, and whoever makes
+    another context searches tables of all that live: with eight thousand programs a worker that was half of the suite's
+    time. What one group of tests has compiled, the next hardly needs."""
+    tests = item.config.stash.get(TESTS_SINCE_CLEARING, 0) + 1
+    if tests >= TESTS_BETWEEN_CLEARINGS and (nextitem is None or group(nextitem) != group(item)):
+        jax.clear_caches()
+        tests = 0
+    item.config.stash[TESTS_SINCE_CLEARING] = tests
+
+
+def group(item: pytest.Item) -> str:
+    marker = item.get_closest_marker("xdist_group")
+    return marker.args[0] if marker else ""
+
+
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)

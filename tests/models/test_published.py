@@ -129,9 +129,20 @@ def images(side, n=1):
 
 def test_every_model_is_looked_up():
     assert set(PARAMETERS) == set(models.names())
+    assert set(PARAMETERS) > LONG
 
 
-@pytest.mark.parametrize("name", PARAMETERS)
+# Sizes that are only longer than another of their family, to trace as well.
+LONG = {
+    *(f"convnext_{size}" for size in ("small", "base", "large")),
+    *(f"efficientnet_b{size}" for size in range(1, 8)),
+    *("efficientnet_v2_m", "efficientnet_v2_l", "densenet161", "densenet169", "densenet201"),
+    *("resnet101", "resnet152", "resnext101_32x8d", "resnext101_64x4d", "wide_resnet101_2"),
+    *("deeplabv3_resnet101", "fcn_resnet101", "vit_l_16", "vit_l_32", "vit_h_14", "gpt2_large", "gpt2_xl"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LONG)) for n in PARAMETERS])
 def test_parameters(name):
     params, _ = jax.eval_shape(models.create(name).init, jax.random.key(0), example(name))
     assert tree.count(params) == PARAMETERS[name]
